@@ -66,13 +66,10 @@ struct {
 
 /* Components. Writer: daemon (store.c); a region is added when the bytes need it. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct object, MAX_OBJECTS, objects);
-struct content_region {
-	__u8 bytes[REGION_BYTES];
-};
 struct content_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, struct content_region);
+	__uint(key_size, 4);
+	__uint(value_size, REGION_BYTES);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
 };
