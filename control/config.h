@@ -29,16 +29,16 @@ struct config_gateway {
 	size_t n_uplinks;
 	struct endpoint *vips;
 	size_t n_vips;
-	uint32_t flows;	 /* default 262144; rounded up to a power of two */
+	uint32_t flows; /* default 262144; rounded up to a power of two */
 	struct cidr *trusted;
 	size_t n_trusted;
 	bool forwarded_pass; /* forwarded = refuse | pass */
 	uint32_t mark_base, mark_mask;
 	uint32_t table, priority;
-	char *admin;	     /* default /run/sluice/admin.sock */
+	char *admin; /* default /run/sluice/admin.sock */
 	struct endpoint metrics;
 	bool has_metrics;
-	char *instance;	     /* name of the bpffs directory; NULL: derived from netns and file */
+	char *instance; /* name of the bpffs directory; NULL: derived from netns and file */
 };
 
 struct health_check {
@@ -51,11 +51,11 @@ struct health_check {
 struct config_backend {
 	int line;
 	char *name;
-	struct endpoint address; /* the first address of `address` */
+	struct endpoint address;  /* the first address of `address` */
 	struct endpoint address6; /* a second one of the other family; port 0: none given */
-	char *netns;		 /* name, "pid:N", or NULL: the gateway's own */
-	char *interface;	 /* inside that netns; required with netns */
-	uint32_t weight;	 /* 1..256 */
+	char *netns;		  /* name, "pid:N", or NULL: the gateway's own */
+	char *interface;	  /* inside that netns; required with netns */
+	uint32_t weight;	  /* 1..256 */
 	struct health_check health;
 };
 
@@ -87,13 +87,13 @@ struct config_route {
 struct config_component {
 	int line;
 	char *name;
-	char *host; /* as for routes */
-	char *path; /* exact */
-	char *file; /* resolved: absolute, or relative to the current directory */
-	char *type; /* Content-Type */
+	char *host;	     /* as for routes */
+	char *path;	     /* exact */
+	char *file;	     /* resolved: absolute, or relative to the current directory */
+	char *type;	     /* Content-Type */
 	char *cache_control; /* NULL: none */
-	size_t pool; /* where requests go that the kernel must not answer; SIZE_MAX: the path's route
-			or the default pool */
+	size_t pool; /* where requests go that the kernel must not answer; SIZE_MAX: the path's
+			route or the default pool */
 };
 
 struct config {

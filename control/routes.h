@@ -61,7 +61,9 @@ struct steering {
 int routes_sync(struct routes *routes, const struct steering *want, size_t n,
 		uint32_t priority_first, uint32_t count);
 
-/* Adds `addr` (/32 or /128) to lo unless the netns has it already; *added says which. 0 or -errno. */
+/*
+ * Adds `addr` (/32 or /128) to lo unless the netns has it already; *added says which. 0 or -errno.
+ */
 int routes_add_vip(struct routes *routes, const struct in6_addr *addr, bool *added);
 int routes_del_vip(struct routes *routes, const struct in6_addr *addr);
 

@@ -28,7 +28,9 @@
 #define PATH_BYTES 252	      /* LPM_DATA_SIZE_MAX (256) less the scope */
 #define PATH_MAX_CONF 251     /* a path's longest usable form: PATH_BYTES less the appended '/' */
 #define STASH_BYTES 16384     /* one buffered, unfinished head; Node's own limit is 16 KB */
+#define STASH_PIECE 2048      /* a stash is filled in pieces of this size: slack behind its end */
 #define REGION_BYTES (4 << 20) /* one element of `regions`: memory for component bytes */
+#define REGION_USABLE (REGION_BYTES - 16384) /* objects end here: room for a whole segment's read */
 #define MAX_REGIONS 1024
 #define BODY_MAX 65536	      /* bytes of one component's body */
 #define HEAD_MAX 4096	      /* bytes of one component's header block */
@@ -52,6 +54,8 @@ struct vip {
 	__u32 default_pool; /* pool id, or POOL_NONE */
 };
 #define POOL_NONE 0xffffffffu
+
+/* `vip_list`: ARRAY, vip id -> struct vip_key: the way back from a flow to its address. */
 
 /* `vip_addrs`: HASH, struct ip_addr -> __u32 1. Any VIP address, whatever the port. */
 
@@ -254,6 +258,7 @@ enum reply_flag {
 	REPLY_CLOSE = 1 << 1,  /* FIN after the last byte */
 	REPLY_HEAD = 1 << 2,   /* header block only */
 	REPLY_DONE = 1 << 3,   /* acknowledged; kept to answer a repeated request alike */
+	REPLY_AWAITED = 1 << 4, /* the active leg owes a response */
 };
 
 #define ACTIVE_KERNEL 0xff
@@ -295,14 +300,16 @@ struct flow {
 	__u32 tx_slot;	 /* object of the current or last answer */
 	__u32 tx_gen;
 	__u32 tx_start; /* first byte of that answer */
-	__u32 req_start; /* first byte of the request that it answers */
-	__u32 recover;
-	__u16 cwnd; /* segments (RFC 5681, IW10: RFC 6928) */
+	__u32 recover;	/* highest byte sent when the last loss was noticed (RFC 6582) */
+	__u16 cwnd;	/* 1/CWND_UNIT segments (RFC 5681) */
 	__u16 ssthresh;
+	__u16 req_len; /* bytes of the request that is answered: it began at rcv_nxt - req_len */
+	__u16 stash;   /* slot in `stashes` + 1; 0: none */
 	struct http_chunks body;
-	__u32 stash; /* slot in `stashes` + 1; 0: none */
-	__u32 pad;
 };
+#define CWND_UNIT 64
+#define CWND_INITIAL (10 * CWND_UNIT) /* IW10, RFC 6928 */
+#define CWND_MAX (1000 * CWND_UNIT)
 
 /* One backend's share of a flow. Sequence numbers are in the leg's space unless said otherwise. */
 struct leg_key {
@@ -355,8 +362,9 @@ struct leg {
 	__u16 member;	 /* number of this backend in that pool */
 	__u64 tried;	 /* members of the pool that refused this request */
 	struct http_chunks body;
-	__u32 stash;
-	__u32 pad;
+	__u32 told;	/* last ack of the client that the backend was given */
+	__u16 stash;
+	__u16 pad;
 };
 
 enum response_phase {
@@ -377,7 +385,7 @@ struct stash {
 	__u32 len;    /* bytes used */
 	__u32 scanned; /* bytes searched for the end of the header block */
 	__u32 kind;   /* 0: request, 1: response */
-	__u8 bytes[STASH_BYTES + 16]; /* slack for 8-byte reads past the end */
+	__u8 bytes[STASH_BYTES + STASH_PIECE];
 };
 
 /* Counters: PERCPU_ARRAY `counters` of __u64, by enum counter; texts in stats.h. */
@@ -402,5 +410,7 @@ SLUICE_ASSERT_SIZE(struct pool, 392);
 SLUICE_ASSERT_SIZE(struct backend, 48);
 SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
+SLUICE_ASSERT_SIZE(struct flow, 128);
+SLUICE_ASSERT_SIZE(struct leg, 112);
 
 #endif

@@ -21,6 +21,7 @@
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct settings, 1, settings);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct cookie_keys, 1, cookie_keys);
 MAP(BPF_MAP_TYPE_HASH, struct vip_key, struct vip, MAX_VIPS, vips);
+MAP(BPF_MAP_TYPE_ARRAY, __u32, struct vip_key, MAX_VIPS, vip_list);
 MAP(BPF_MAP_TYPE_HASH, struct ip_addr, __u32, MAX_VIPS, vip_addrs);
 MAP(BPF_MAP_TYPE_HASH, __u32, struct uplink, MAX_UPLINKS, uplinks);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct uplink_dev, MAX_UPLINKS, uplink_devs);

@@ -1,9 +1,241 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
-#include "maps.h"
-SEC("tc") int uplink_ingress(struct __sk_buff *skb) { return -1; }
-SEC("tc") int uplink_egress(struct __sk_buff *skb) { return -1; }
-SEC("tc") int backend_return(struct __sk_buff *skb) { return -1; }
-SEC("tc") int backend_accept(struct __sk_buff *skb) { return -1; }
+/*
+ * The programs. Each finds out what a packet is, calls the room that knows what to do with it, and
+ * lets verdict_finish() act. All of them return TCX_NEXT for what is not ours.
+ */
+#include "backend.h"
+#include "client.h"
+
+/* A segment that belongs to no flow: the last step of a handshake, or a stranger. */
+static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
+					  struct flow_key *key, const struct uplink *uplink)
+{
+	struct pkt *p = &r->pkt;
+	struct cookie_options options;
+	struct flow *f;
+	int verdict;
+
+	if (p->flags & TCP_ACK && !(p->flags & TCP_RST) && cookie_check(r, &options)) {
+		if (!flow_insert(r, key))
+			return drop(STAT_FLOW_FULL);
+		f = flow_at(r->flow_slot);
+		if (!f)
+			return VERDICT_DROP;
+		client_begin(r, f, &options, uplink->mtu);
+		count(STAT_COOKIE_OK);
+		verdict = client_flow(skb, r, f, uplink->id);
+		lock_release(&f->owner);
+		return verdict;
+	}
+	if (handshake_has_socket(skb, r))
+		return VERDICT_NEXT;
+	count(STAT_COOKIE_BAD);
+	return handshake_reset(skb, r);
+}
+
+/* True if a tombstone gives way to a new connection of its tuple (RFC 6191; RFC 9293, 3.6.1). */
+static __always_inline bool uplink_reuses(const struct run *r, const struct flow *f)
+{
+	const struct pkt *p = &r->pkt;
+
+	return flow_is_tombstone(f) && (seq_after(p->seq, f->rcv_nxt) ||
+					(p->has_ts && seq_after(p->tsval, f->ts_recent)));
+}
+
+static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
+					 const struct vip *vip)
+{
+	struct settings *s = settings_get();
+	__u32 ifindex = skb->ifindex;
+	struct uplink *uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+	struct pkt *p = &r->pkt;
+	struct flow_key *key = &r->flow_key;
+	struct flow *f;
+	int verdict;
+
+	if (!s || !uplink)
+		return VERDICT_NEXT;
+	key->client = p->src;
+	key->port = p->sport;
+	key->vip = vip->id;
+	r->default_pool = vip->default_pool;
+	f = flow_find(r, s, key);
+	if (f && !lock_take(&f->owner))
+		return drop(STAT_OWNER_BUSY);
+	if (f && (!flow_matches(r, f, key) || uplink_reuses(r, f))) {
+		lock_release(&f->owner);
+		f = NULL;
+	}
+	if (!f && (p->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+		return handshake_syn(skb, r, uplink->mtu);
+	if (!f)
+		return uplink_unknown(skb, r, key, uplink);
+	verdict = client_flow(skb, r, f, uplink->id);
+	lock_release(&f->owner);
+	return verdict;
+}
+
+static __always_inline bool addr_is_vip(const struct ip_addr *addr)
+{
+	return bpf_map_lookup_elem(&vip_addrs, addr);
+}
+
+/* The backend at an address and port; without address: the local backend on that port. */
+static __always_inline __u32 *backend_id(struct run *r, const struct ip_addr *addr, __be16 port)
+{
+	struct backend_addr_key *key = &r->backend_key;
+
+	if (addr)
+		key->addr = *addr;
+	else
+		__builtin_memset(&key->addr, 0, sizeof(key->addr));
+	key->port = port;
+	return bpf_map_lookup_elem(&backend_addrs, key);
+}
+
+/* The opening packet of a leg on a local backend, second pass: made from a stash. */
+static __always_inline int uplink_local(struct __sk_buff *skb, struct run *r)
+{
+	__u32 *id = backend_id(r, NULL, r->pkt.dport);
+	struct settings *s = settings_get();
+	struct pkt *p = &r->pkt;
+	struct leg_key *key = &r->leg_key;
+	struct leg *leg;
+	struct flow *f;
+	int result;
+
+	if (!id || !s)
+		return VERDICT_NEXT;
+	leg_key_make(key, &p->src, p->sport, *id);
+	leg = leg_find(s, key);
+	if (!leg || leg->state != LEG_OPENING)
+		return VERDICT_NEXT;
+	r->flow_slot = leg->flow;
+	f = flow_at(r->flow_slot);
+	if (!f || f->gen != leg->flow_gen)
+		return drop(STAT_DROP_STALE);
+	r->seg.src = p->src;
+	r->seg.dst = p->dst;
+	r->seg.sport = p->sport;
+	r->seg.dport = p->dport;
+	r->seg.seq = p->seq;
+	result = accept_packet(skb, r, f, leg);
+	if (result == ACCEPT_OK)
+		return VERDICT_NEXT;
+	if (result == ACCEPT_WAIT)
+		return drop(STAT_DROP_STALE);
+	if (!lock_take(&f->owner))
+		return drop(STAT_OWNER_BUSY);
+	if (leg_still(leg, key, f) && leg->state == LEG_OPENING && f->active == leg->index &&
+	    p->seq == leg->start)
+		result = open_refused(skb, r, f);
+	else
+		result = drop(STAT_DROP_STALE);
+	lock_release(&f->owner);
+	return result;
+}
+
+SEC("tc")
+int uplink_ingress(struct __sk_buff *skb)
+{
+	struct run *r = run_get(RUN_INGRESS);
+	struct vip_key *at;
+	struct vip *vip;
+	int kind;
+
+	if (!r)
+		return TCX_NEXT;
+	at = &r->vip_key;
+	kind = pkt_parse(skb, r);
+	if (kind == PKT_OTHER)
+		return TCX_NEXT;
+	at->addr = r->pkt.dst;
+	if (kind != PKT_TCP) {
+		if (!addr_is_vip(&at->addr))
+			return TCX_NEXT;
+		count(kind == PKT_FRAGMENT ? STAT_DROP_FRAGMENT : STAT_DROP_MALFORMED);
+		return TCX_DROP;
+	}
+	at->port = r->pkt.dport;
+	vip = bpf_map_lookup_elem(&vips, at);
+	if (!vip)
+		return verdict_finish(skb, r, addr_is_vip(&at->addr) ? uplink_local(skb, r) :
+								      VERDICT_NEXT);
+	if (addr_is_vip(&r->pkt.src))
+		return verdict_finish(skb, r, drop(STAT_DROP_SPOOFED));
+	return verdict_finish(skb, r, uplink_packet(skb, r, vip));
+}
+
+/* Only attached where a backend lives in the gateway's own netns. */
+SEC("tc")
+int uplink_egress(struct __sk_buff *skb)
+{
+	struct run *r = run_get(RUN_EGRESS);
+	__u32 *id;
+
+	if (!r || pkt_parse(skb, r) != PKT_TCP)
+		return TCX_NEXT;
+	id = backend_id(r, NULL, r->pkt.sport);
+	if (!id || !addr_is_vip(&r->pkt.src))
+		return TCX_NEXT;
+	return verdict_finish(skb, r, backend_packet(skb, r, *id, true));
+}
+
+SEC("tc")
+int backend_return(struct __sk_buff *skb)
+{
+	struct run *r = run_get(RUN_INGRESS);
+	__u32 *id;
+
+	if (!r || pkt_parse(skb, r) != PKT_TCP)
+		return TCX_NEXT;
+	id = backend_id(r, &r->pkt.src, r->pkt.sport);
+	if (id)
+		return verdict_finish(skb, r, backend_packet(skb, r, *id, false));
+	if (addr_is_vip(&r->pkt.src))
+		return verdict_finish(skb, r, drop(STAT_DROP_FORGED));
+	id = backend_id(r, &r->pkt.dst, r->pkt.dport);
+	if (id)
+		return verdict_finish(skb, r, backend_bounce(skb, r, *id));
+	return TCX_NEXT;
+}
+
+SEC("tc")
+int backend_accept(struct __sk_buff *skb)
+{
+	struct run *r = run_get(RUN_INGRESS);
+	struct settings *s = settings_get();
+	struct leg_key *key;
+	struct leg *leg;
+	struct flow *f;
+	__u32 *id;
+
+	if (!r || !s || pkt_parse(skb, r) != PKT_TCP)
+		return TCX_NEXT;
+	id = backend_id(r, &r->pkt.dst, r->pkt.dport);
+	if (!id)
+		return TCX_NEXT;
+	key = &r->leg_key;
+	leg_key_make(key, &r->pkt.src, r->pkt.sport, *id);
+	leg = leg_find(s, key);
+	if (!leg || leg->state != LEG_OPENING || r->pkt.flags & (TCP_SYN | TCP_RST))
+		return TCX_NEXT;
+	f = flow_at(leg->flow);
+	if (!f || f->gen != leg->flow_gen)
+		return TCX_NEXT;
+	r->seg.src = r->pkt.src;
+	r->seg.dst = r->pkt.dst;
+	r->seg.sport = r->pkt.sport;
+	r->seg.dport = r->pkt.dport;
+	r->seg.seq = r->pkt.seq;
+	switch (accept_packet(skb, r, f, leg)) {
+	case ACCEPT_OK:
+		return TCX_NEXT;
+	case ACCEPT_REFUSED:
+		r->out_ifindex = skb->ifindex;
+		return verdict_finish(skb, r, VERDICT_REDIRECT);
+	}
+	return verdict_finish(skb, r, drop(STAT_DROP_STALE));
+}
+
 char _license[] SEC("license") = "GPL";

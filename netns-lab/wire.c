@@ -14,7 +14,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -23,51 +22,57 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/queue.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NSEC_PER_SEC 1000000000ull
-#define NSEC_PER_MS 1000000ull
+#define NSEC_PER_MS  1000000ull
+#define NSEC_PER_US  1000ull
 
 enum {
 	FRAME_MAX = 2048,	  /* bytes; a larger frame is dropped and counted */
-	FRAMES_MAX = 65536,	  /* frames in memory, both directions together */
-	BATCH = 64,		  /* frames a receive call */
+	BATCH = 64,		  /* frames of one direction before it is the turn of the other */
 	SOCKET_BUFFER = 64 << 20, /* bytes */
 	HOLD_PASSES = 3,	  /* a reordered frame waits for so many others ... */
 	HOLD_MS = 5,		  /* ... but not longer */
 	RETRY_US = 100,		  /* the far device was busy: next try */
 	RETRY_MAX_MS = 1000,	  /* ... and the last one */
+	IDLE_MS = 500,		  /* the longest sleep */
 };
 
-struct settings {
-	double loss, reorder, dup; /* percent */
-	double delay;		   /* ms */
-	double seed;
+enum { LOSS, REORDER, DUP, DELAY, SEED, SETTINGS };
+
+/* Percent, percent, percent, milliseconds, any whole number. */
+static const struct {
+	const char *name;
+	double max;
+} setting_keys[SETTINGS] = {
+	[LOSS] = { "loss", 100 },    [REORDER] = { "reorder", 100 }, [DUP] = { "dup", 100 },
+	[DELAY] = { "delay", 1000 }, [SEED] = { "seed", 0x1p53 },
 };
 
 struct frame {
-	struct frame *next;
-	uint64_t due_ns;      /* of the queue that it is in */
+	STAILQ_ENTRY(frame) link;
+	uint64_t due_ns;      /* its meaning is the queue's */
 	size_t length;	      /* bytes */
 	unsigned passes_left; /* while held: frames that must still overtake it */
 	bool is_held, is_duplicated;
 	uint8_t data[FRAME_MAX];
 };
 
-struct queue {
-	struct frame *head, **tail;
-};
+STAILQ_HEAD(queue, frame);
 
 struct counters {
-	uint64_t relayed, control, lost, duplicated, reordered;
-	uint64_t dropped_receive, dropped_memory, dropped_oversize, dropped_send;
+	unsigned long long relayed, control, lost, duplicated, reordered;
+	unsigned long long dropped_oversize, dropped_send;
 };
 
 struct direction {
@@ -80,8 +85,7 @@ struct direction {
 	struct counters counters;
 };
 
-static struct frame *free_frames;
-static unsigned frames_allocated;
+static double settings[SETTINGS] = { [SEED] = 1 };
 
 static uint64_t now_ns(void)
 {
@@ -91,49 +95,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/* Returns NULL when FRAMES_MAX frames are in use. */
-static struct frame *frame_new(void)
-{
-	struct frame *frame = free_frames;
-
-	if (frame) {
-		free_frames = frame->next;
-		return frame;
-	}
-	if (frames_allocated == FRAMES_MAX)
-		return NULL;
-	frame = malloc(sizeof(*frame));
-	if (frame)
-		frames_allocated++;
-	return frame;
-}
-
-static void frame_free(struct frame *frame)
-{
-	frame->next = free_frames;
-	free_frames = frame;
-}
-
-static void queue_init(struct queue *queue)
-{
-	queue->head = NULL;
-	queue->tail = &queue->head;
-}
-
-static void queue_push(struct queue *queue, struct frame *frame)
-{
-	frame->next = NULL;
-	*queue->tail = frame;
-	queue->tail = &frame->next;
-}
-
 static struct frame *queue_pop(struct queue *queue)
 {
-	struct frame *frame = queue->head;
+	struct frame *frame = STAILQ_FIRST(queue);
 
-	queue->head = frame->next;
-	if (!queue->head)
-		queue->tail = &queue->head;
+	STAILQ_REMOVE_HEAD(queue, link);
 	return frame;
 }
 
@@ -185,42 +151,51 @@ static bool direction_try_send(struct direction *dir, const struct frame *frame)
 /* Takes the frame. */
 static void direction_send(struct direction *dir, struct frame *frame, uint64_t now)
 {
-	if (!dir->retries.head && direction_try_send(dir, frame)) {
-		frame_free(frame);
+	if (STAILQ_EMPTY(&dir->retries) && direction_try_send(dir, frame)) {
+		free(frame);
 		return;
 	}
 	frame->due_ns = now + RETRY_MAX_MS * NSEC_PER_MS;
-	queue_push(&dir->retries, frame);
+	STAILQ_INSERT_TAIL(&dir->retries, frame, link);
 }
 
 static void direction_retry(struct direction *dir, uint64_t now)
 {
-	while (dir->retries.head) {
-		if (!direction_try_send(dir, dir->retries.head)) {
-			if (dir->retries.head->due_ns > now)
+	struct frame *frame;
+
+	while ((frame = STAILQ_FIRST(&dir->retries))) {
+		if (!direction_try_send(dir, frame)) {
+			if (frame->due_ns > now)
 				return;
 			dir->counters.dropped_send++;
 		}
-		frame_free(queue_pop(&dir->retries));
+		free(queue_pop(&dir->retries));
 	}
 }
 
 /* A frame has left the wire: those that it has overtaken may follow. */
 static void direction_count_pass(struct direction *dir, uint64_t now)
 {
-	for (struct frame *frame = dir->held.head; frame; frame = frame->next)
+	struct frame *frame;
+
+	STAILQ_FOREACH(frame, &dir->held, link)
 		frame->passes_left--;
-	while (dir->held.head && !dir->held.head->passes_left)
+	while ((frame = STAILQ_FIRST(&dir->held)) && !frame->passes_left)
 		direction_send(dir, queue_pop(&dir->held), now);
+}
+
+static bool queue_is_due(const struct queue *queue, uint64_t now)
+{
+	return !STAILQ_EMPTY(queue) && STAILQ_FIRST(queue)->due_ns <= now;
 }
 
 /* Sends all frames whose time has come. */
 static void direction_release(struct direction *dir, uint64_t now)
 {
 	direction_retry(dir, now);
-	while (dir->delayed.head && dir->delayed.head->due_ns <= now) {
+	while (queue_is_due(&dir->delayed, now)) {
 		struct frame *frame = queue_pop(&dir->delayed);
-		struct frame *copy = frame->is_duplicated ? frame_new() : NULL;
+		struct frame *copy = frame->is_duplicated ? malloc(sizeof(*frame)) : NULL;
 
 		if (copy) {
 			memcpy(copy->data, frame->data, frame->length);
@@ -232,19 +207,18 @@ static void direction_release(struct direction *dir, uint64_t now)
 			frame->passes_left = HOLD_PASSES;
 			frame->due_ns = now + HOLD_MS * NSEC_PER_MS;
 			dir->counters.reordered++;
-			queue_push(&dir->held, frame);
+			STAILQ_INSERT_TAIL(&dir->held, frame, link);
 			continue;
 		}
 		direction_send(dir, frame, now);
 		direction_count_pass(dir, now);
 	}
-	while (dir->held.head && dir->held.head->due_ns <= now)
+	while (queue_is_due(&dir->held, now))
 		direction_send(dir, queue_pop(&dir->held), now);
 }
 
 /* Takes a received frame and decides on its fate. */
-static void direction_admit(struct direction *dir, const struct settings *settings,
-			    struct frame *frame, uint64_t now)
+static void direction_admit(struct direction *dir, struct frame *frame, uint64_t now)
 {
 	bool is_lost;
 
@@ -254,79 +228,64 @@ static void direction_admit(struct direction *dir, const struct settings *settin
 		return;
 	}
 	/* Always three draws, so that the n-th frame's fate depends on n and the seed only. */
-	is_lost = chance(&dir->random_state, settings->loss);
-	frame->is_duplicated = chance(&dir->random_state, settings->dup);
-	frame->is_held = chance(&dir->random_state, settings->reorder);
+	is_lost = chance(&dir->random_state, settings[LOSS]);
+	frame->is_duplicated = chance(&dir->random_state, settings[DUP]);
+	frame->is_held = chance(&dir->random_state, settings[REORDER]);
 	if (is_lost) {
 		dir->counters.lost++;
-		frame_free(frame);
+		free(frame);
 		return;
 	}
-	frame->due_ns = now + (uint64_t)(settings->delay * NSEC_PER_MS);
-	queue_push(&dir->delayed, frame);
+	frame->due_ns = now + (uint64_t)(settings[DELAY] * NSEC_PER_MS);
+	STAILQ_INSERT_TAIL(&dir->delayed, frame, link);
 }
 
-/* Reads one batch. Every slot of `batch` holds a frame, before and after. */
-static void direction_receive(struct direction *dir, const struct settings *settings,
-			      struct frame **batch)
+/* Reads what has arrived, at most BATCH frames. Without memory they stay in the socket. */
+static void direction_receive(struct direction *dir)
 {
-	struct mmsghdr messages[BATCH] = {};
-	struct iovec vectors[BATCH];
-	uint64_t now;
-	int count;
-
 	for (int i = 0; i < BATCH; i++) {
-		vectors[i] = (struct iovec){ batch[i]->data, FRAME_MAX };
-		messages[i].msg_hdr.msg_iov = &vectors[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
-	}
-	/* Errors are EAGAIN, EINTR and ENETDOWN; the socket comes back with its interface. */
-	count = recvmmsg(dir->from_fd, messages, BATCH, MSG_DONTWAIT, NULL);
-	now = now_ns();
-	for (int i = 0; i < count; i++) {
-		struct frame *frame = batch[i], *fresh;
+		struct frame *frame = malloc(sizeof(*frame));
+		/* Errors are EAGAIN and ENETDOWN; the socket comes back with its interface. */
+		ssize_t length = frame ? recv(dir->from_fd, frame->data, FRAME_MAX, MSG_TRUNC) : -1;
 
-		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
+		if (length < 0) {
+			free(frame);
+			return;
+		}
+		if (length > FRAME_MAX) {
 			dir->counters.dropped_oversize++;
+			free(frame);
 			continue;
 		}
-		fresh = frame_new();
-		if (!fresh) {
-			dir->counters.dropped_memory++;
-			continue;
-		}
-		batch[i] = fresh;
-		frame->length = messages[i].msg_len;
-		direction_admit(dir, settings, frame, now);
+		frame->length = (size_t)length;
+		direction_admit(dir, frame, now_ns());
 	}
 }
 
 /* Returns the earlier of `next` and the time when the direction has work. */
 static uint64_t direction_next(const struct direction *dir, uint64_t now, uint64_t next)
 {
-	if (dir->retries.head && now + RETRY_US * 1000 < next)
-		next = now + RETRY_US * 1000;
-	if (dir->delayed.head && dir->delayed.head->due_ns < next)
-		next = dir->delayed.head->due_ns;
-	if (dir->held.head && dir->held.head->due_ns < next)
-		next = dir->held.head->due_ns;
+	if (!STAILQ_EMPTY(&dir->retries) && now + RETRY_US * NSEC_PER_US < next)
+		next = now + RETRY_US * NSEC_PER_US;
+	if (queue_is_due(&dir->delayed, next))
+		next = STAILQ_FIRST(&dir->delayed)->due_ns;
+	if (queue_is_due(&dir->held, next))
+		next = STAILQ_FIRST(&dir->held)->due_ns;
 	return next;
 }
 
-static void direction_print(struct direction *dir)
+static void direction_print(const struct direction *dir)
 {
 	const struct counters *c = &dir->counters;
 	struct tpacket_stats kernel = {};
 	socklen_t size = sizeof(kernel);
 
 	getsockopt(dir->from_fd, SOL_PACKET, PACKET_STATISTICS, &kernel, &size);
-	dir->counters.dropped_receive = kernel.tp_drops;
-	printf("%s->%s: relayed %" PRIu64 " control %" PRIu64 " lost %" PRIu64 " duplicated %" PRIu64
-	       " reordered %" PRIu64 "; dropped: receive %" PRIu64 " memory %" PRIu64
-	       " oversize %" PRIu64 " send %" PRIu64 "\n",
+	printf("%s->%s: relayed %llu control %llu lost %llu duplicated %llu reordered %llu; ",
 	       dir->from_name, dir->to_name, c->relayed, c->control, c->lost, c->duplicated,
-	       c->reordered, c->dropped_receive, c->dropped_memory, c->dropped_oversize,
-	       c->dropped_send);
+	       c->reordered);
+	printf("dropped: receive %u oversize %llu send %llu\n", kernel.tp_drops,
+	       c->dropped_oversize, c->dropped_send);
 }
 
 /* Returns a socket for all frames that arrive at the interface, or ends the program. */
@@ -352,18 +311,8 @@ static int socket_open(const char *name)
 }
 
 /* Reads "key=number ..." with spaces or commas between. Returns 0 or -EINVAL. */
-static int settings_parse(struct settings *settings, char *text)
+static int settings_parse(char *text)
 {
-	const struct {
-		const char *name;
-		double *value, max;
-	} keys[] = {
-		{ "loss", &settings->loss, 100 },      { "reorder", &settings->reorder, 100 },
-		{ "dup", &settings->dup, 100 },	       { "delay", &settings->delay, 10000 },
-		{ "seed", &settings->seed, 0x1p53 },
-	};
-	const size_t key_count = sizeof(keys) / sizeof(keys[0]);
-
 	for (char *word = strtok(text, " ,"); word; word = strtok(NULL, " ,")) {
 		char *number = strchr(word, '='), *end = NULL;
 		size_t i = 0;
@@ -371,31 +320,27 @@ static int settings_parse(struct settings *settings, char *text)
 		if (!number)
 			return -EINVAL;
 		*number++ = '\0';
-		while (i < key_count && strcmp(keys[i].name, word))
+		while (i < SETTINGS && strcmp(setting_keys[i].name, word))
 			i++;
-		if (i == key_count)
+		if (i == SETTINGS)
 			return -EINVAL;
-		*keys[i].value = strtod(number, &end);
-		if (end == number || *end || !(*keys[i].value >= 0 && *keys[i].value <= keys[i].max))
+		settings[i] = strtod(number, &end);
+		if (end == number || *end || settings[i] < 0 ||
+		    !(settings[i] <= setting_keys[i].max))
 			return -EINVAL;
 	}
 	return 0;
 }
 
-static void relay(struct direction directions[2], const struct settings *settings, int signal_fd)
+/* Relays until a signal arrives. */
+static void relay(struct direction directions[2], int signal_fd)
 {
 	struct pollfd polled[3] = { { directions[0].from_fd, POLLIN, 0 },
 				    { directions[1].from_fd, POLLIN, 0 },
 				    { signal_fd, POLLIN, 0 } };
-	struct frame *batch[BATCH];
 
-	for (int i = 0; i < BATCH; i++) {
-		batch[i] = frame_new();
-		if (!batch[i])
-			return;
-	}
 	while (!(polled[2].revents & POLLIN)) {
-		uint64_t now = now_ns(), next = now + NSEC_PER_SEC;
+		uint64_t now = now_ns(), next = now + IDLE_MS * NSEC_PER_MS;
 		struct timespec timeout = {};
 
 		for (int i = 0; i < 2; i++) {
@@ -404,23 +349,32 @@ static void relay(struct direction directions[2], const struct settings *setting
 		}
 		now = now_ns();
 		if (next > now)
-			timeout.tv_nsec = (long)(next - now) % (long)NSEC_PER_SEC;
+			timeout.tv_nsec = (long)(next - now);
 		if (ppoll(polled, 3, &timeout, NULL) <= 0)
 			continue;
 		for (int i = 0; i < 2; i++) {
 			if (polled[i].revents)
-				direction_receive(&directions[i], settings, batch);
+				direction_receive(&directions[i]);
 		}
 	}
+}
+
+static void direction_init(struct direction *dir, const char *from_name, const char *to_name)
+{
+	dir->from_name = from_name;
+	dir->to_name = to_name;
+	dir->from_fd = socket_open(from_name);
+	STAILQ_INIT(&dir->delayed);
+	STAILQ_INIT(&dir->held);
+	STAILQ_INIT(&dir->retries);
 }
 
 int main(int argc, char **argv)
 {
 	struct direction directions[2] = {};
-	struct settings settings = { .seed = 1 };
 	sigset_t signals;
 
-	if (argc != 4 || settings_parse(&settings, argv[3])) {
+	if (argc != 4 || settings_parse(argv[3])) {
 		fprintf(stderr, "usage: wire IF_A IF_B \"loss=PERCENT reorder=PERCENT dup=PERCENT "
 				"delay=MS seed=N\"\n");
 		return 2;
@@ -430,22 +384,15 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	prctl(PR_SET_TIMERSLACK, 1);
+	direction_init(&directions[0], argv[1], argv[2]);
+	direction_init(&directions[1], argv[2], argv[1]);
 	for (int i = 0; i < 2; i++) {
-		struct direction *dir = &directions[i];
-
-		dir->from_name = argv[1 + i];
-		dir->to_name = argv[2 - i];
-		dir->from_fd = socket_open(dir->from_name);
-		dir->random_state = (uint64_t)settings.seed * 2 + (uint64_t)i;
-		queue_init(&dir->delayed);
-		queue_init(&dir->held);
-		queue_init(&dir->retries);
+		directions[i].to_fd = directions[1 - i].from_fd;
+		directions[i].random_state = (uint64_t)settings[SEED] * 2 + (uint64_t)i;
 	}
-	directions[0].to_fd = directions[1].from_fd;
-	directions[1].to_fd = directions[0].from_fd;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("ready\n");
-	relay(directions, &settings, signalfd(-1, &signals, SFD_CLOEXEC));
+	relay(directions, signalfd(-1, &signals, SFD_CLOEXEC));
 	direction_print(&directions[0]);
 	direction_print(&directions[1]);
 	return 0;

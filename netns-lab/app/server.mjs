@@ -147,7 +147,8 @@ function match(url) {
     const args = segments.slice(segments.length - arity);
     if (!handler) continue;
     if (name === 'products') return { handler, name, args };
-    if (args.every((arg) => /^\d{1,11}$/.test(arg))) return { handler, name, args: args.map(Number) };
+    const isNumeric = args.every((arg) => /^\d{1,11}$/.test(arg));
+    if (isNumeric) return { handler, name, args: args.map(Number) };
   }
   return { handler: notFound, args: [] };
 }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Builds answers as HTTP/1.1 text (RFC 9112). Entry points: answer_component(), answer_route(),
+ * answer_error(). Where the bytes go is the store's business.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+
+#define CONNECTION_CLOSE "connection: close\r\n"
+
+static const int canned_status[CANNED_COUNT] = {
+	[CANNED_400] = 400, [CANNED_403] = 403, [CANNED_404] = 404, [CANNED_408] = 408,
+	[CANNED_414] = 414, [CANNED_431] = 431, [CANNED_503] = 503, [CANNED_505] = 505,
+};
+
+/* RFC 9110, section 15, and RFC 6585 (431). */
+static const char *status_text(int status)
+{
+	switch (status) {
+	case 200: return "OK";
+	case 301: return "Moved Permanently";
+	case 302: return "Found";
+	case 303: return "See Other";
+	case 307: return "Temporary Redirect";
+	case 308: return "Permanent Redirect";
+	case 400: return "Bad Request";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 408: return "Request Timeout";
+	case 414: return "URI Too Long";
+	case 431: return "Request Header Fields Too Large";
+	case 503: return "Service Unavailable";
+	case 505: return "HTTP Version Not Supported";
+	default: return "Unknown";
+	}
+}
+
+struct head {
+	int status;
+	const char *type;
+	size_t length;
+	const char *cache_control; /* NULL: none */
+	const char *location;	   /* NULL: none */
+};
+
+/* Writes a header block with one more line `extra`. Its length, or -E2BIG. */
+static int write_head(char *out, const struct head *head, const char *extra)
+{
+	int len;
+
+	len = snprintf(out, HEAD_MAX + 1,
+		       "HTTP/1.1 %d %s\r\nserver: sluice\r\n%s%s%scontent-type: %s\r\n"
+		       "content-length: %zu\r\n%s%s%s%s\r\n",
+		       head->status, status_text(head->status),
+		       head->location ? "location: " : "", head->location ? head->location : "",
+		       head->location ? "\r\n" : "", head->type, head->length,
+		       head->cache_control ? "cache-control: " : "",
+		       head->cache_control ? head->cache_control : "",
+		       head->cache_control ? "\r\n" : "", extra);
+	return len > HEAD_MAX ? -E2BIG : len;
+}
+
+/* Both variants; `is_final`: the connection ends with either. */
+static int finish(struct answer *out, const struct head *head, const void *body, bool is_final)
+{
+	int head_len = write_head(out->head, head, is_final ? CONNECTION_CLOSE : "");
+	int close_len = write_head(out->close_head, head, CONNECTION_CLOSE);
+
+	if (head_len < 0 || close_len < 0)
+		return -E2BIG;
+	out->source = (struct object_source){
+		.head = out->head,
+		.head_len = (size_t)head_len,
+		.close_head = out->close_head,
+		.close_len = (size_t)close_len,
+		.body = body,
+		.body_len = head->length,
+	};
+	return 0;
+}
+
+static int finish_text(struct answer *out, int status, const char *location, bool is_final)
+{
+	struct head head = {
+		.status = status,
+		.type = "text/plain; charset=utf-8",
+		.location = location,
+	};
+
+	head.length = (size_t)snprintf(out->body, sizeof(out->body), "%d %s\n", status,
+				       status_text(status));
+	return finish(out, &head, out->body, is_final);
+}
+
+int answer_component(struct answer *out, const struct config_component *component,
+		     const void *body, size_t len)
+{
+	struct head head = {
+		.status = 200,
+		.type = component->type,
+		.length = len,
+		.cache_control = component->cache_control,
+	};
+
+	return finish(out, &head, body, false);
+}
+
+int answer_route(struct answer *out, int status, const char *location)
+{
+	return finish_text(out, status, location, false);
+}
+
+int answer_error(struct answer *out, enum canned which)
+{
+	return finish_text(out, canned_status[which], NULL, true);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Header blocks and small bodies of the answers that the kernel gives. */
+#ifndef SLUICE_ANSWER_H
+#define SLUICE_ANSWER_H
+
+#include "abi.h"
+#include "config.h"
+#include "store.h"
+
+struct answer {
+	char head[HEAD_MAX + 1], close_head[HEAD_MAX + 1];
+	char body[256];
+	struct object_source source; /* points into this struct, and to a component's bytes */
+};
+
+/* 200 with `len` bytes of body, which must outlive the answer. 0 or -E2BIG. */
+int answer_component(struct answer *out, const struct config_component *component,
+		     const void *body, size_t len);
+/* A deny or redirect route's answer (location NULL: no redirect). 0 or -E2BIG. */
+int answer_route(struct answer *out, int status, const char *location);
+/* One of the datapath's own errors; it always ends the connection. */
+int answer_error(struct answer *out, enum canned which);
+
+#endif

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One epoch of hosts, paths and prefixes, and the objects that they point to. Entry points:
+ * mapsync_write_routes(), mapsync_drop_routes(). A scope is epoch << 20 | index of the host; index
+ * 0 stands for any host.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "hash.h"
+#include "keymap.h"
+#include "log.h"
+#include "mapsync.h"
+
+#define EPOCH_BITS 12
+#define EPOCHS (1u << EPOCH_BITS)
+
+struct builder {
+	const struct mapset *maps;
+	const struct config *config;
+	struct store *store;
+	struct mapsync_epoch *epoch;
+	struct keymap hosts;	/* name -> index */
+	struct keymap prefixes; /* (host index, path) -> index of the route */
+	struct answer *answer;	/* scratch */
+	uint8_t *body;		/* scratch, BODY_MAX + 1 bytes */
+};
+
+uint32_t mapsync_next_epoch(uint32_t epoch)
+{
+	epoch = (epoch + 1) % EPOCHS;
+	return epoch ? epoch : 2; /* 0 means "never loaded"; pool ids need the parity to alternate */
+}
+
+uint32_t mapsync_pool_id(uint32_t epoch, size_t pool)
+{
+	return (epoch & 1) * MAX_POOLS + (uint32_t)pool;
+}
+
+static uint32_t host_index(const struct builder *b, const char *host)
+{
+	return host ? keymap_get(&b->hosts, 0, host, strlen(host)) : 0;
+}
+
+static uint32_t scope_of(const struct builder *b, const char *host)
+{
+	return b->epoch->epoch << MAPSYNC_HOST_BITS | host_index(b, host);
+}
+
+static int update(int fd, const void *key, const void *value, const char *what, const char *name)
+{
+	int err;
+
+	if (!bpf_map_update_elem(fd, key, value, BPF_ANY))
+		return 0;
+	err = -errno;
+	log_error("%s %s cannot be stored: %s", what, name,
+		  err == -E2BIG || err == -ENOSPC ? "the table is full" : strerror(-err));
+	return err;
+}
+
+static int add_host(struct builder *b, const char *host)
+{
+	struct host_key key = { .epoch = b->epoch->epoch };
+	uint32_t index = (uint32_t)b->hosts.used + 1, scope;
+	int err;
+
+	if (!host || host_index(b, host) != KEYMAP_MISSING)
+		return 0;
+	if (index >> MAPSYNC_HOST_BITS)
+		return -E2BIG;
+	err = keymap_put(&b->hosts, 0, host, strlen(host), index);
+	if (err)
+		return err;
+	b->epoch->flags |= SETTINGS_HOSTS;
+	if (host[0] == '.')
+		b->epoch->flags |= SETTINGS_WILDCARDS;
+	memcpy(key.name, host, strnlen(host, sizeof(key.name)));
+	scope = scope_of(b, host);
+	return update(b->maps->hosts, &key, &scope, "host", host);
+}
+
+static int add_hosts(struct builder *b)
+{
+	const struct config *config = b->config;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; !err && i < config->n_routes; i++)
+		err = add_host(b, config->routes[i].host);
+	for (i = 0; !err && i < config->n_components; i++)
+		err = add_host(b, config->components[i].host);
+	return err;
+}
+
+static int put_exact(struct builder *b, uint32_t scope, const char *path, struct target *target)
+{
+	size_t len = strlen(path);
+
+	target->ident = hash_fnv(HASH_FNV_SEED, path, len);
+	if (len <= PATH_SHORT) {
+		struct path_key key = { .scope = scope };
+
+		memcpy(key.path, path, len);
+		return update(b->maps->paths, &key, target, "path", path);
+	}
+	if (len <= PATH_BYTES) {
+		struct long_path_key key = { .scope = scope };
+
+		memcpy(key.path, path, len);
+		return update(b->maps->long_paths, &key, target, "path", path);
+	}
+	return -ENAMETOOLONG;
+}
+
+static int put_prefix(struct builder *b, uint32_t scope, const char *path, struct target *target)
+{
+	size_t len = strlen(path);
+	struct prefix_key key = {
+		.prefixlen = (uint32_t)(sizeof(scope) + len) * 8,
+		.scope = scope,
+	};
+
+	if (len > PATH_BYTES)
+		return -ENAMETOOLONG;
+	memcpy(key.path, path, len);
+	target->ident = hash_fnv(HASH_FNV_SEED, path, len);
+	return update(b->maps->prefixes, &key, target, "path", path);
+}
+
+static int put_object(struct builder *b, struct object_ref *out)
+{
+	int err = store_put(b->store, &b->answer->source, out);
+
+	if (err)
+		log_error("no room for an answer of %zu bytes: %s", b->answer->source.body_len,
+			  strerror(-err));
+	return err;
+}
+
+static int add_route(struct builder *b, size_t index)
+{
+	const struct config_route *route = &b->config->routes[index];
+	struct target target = { .kind = TARGET_POOL, .pool = TARGET_POOL_NONE };
+	uint32_t scope = scope_of(b, route->host);
+	struct object_ref ref;
+	int err;
+
+	if (route->action == ROUTE_POOL) {
+		target.pool = (uint16_t)mapsync_pool_id(b->epoch->epoch, route->pool);
+	} else {
+		err = answer_route(b->answer, route->status,
+				   route->action == ROUTE_REDIRECT ? route->location : NULL);
+		if (!err)
+			err = put_object(b, &ref);
+		if (err)
+			return err;
+		target.kind = TARGET_CANNED;
+		target.slot = ref.slot;
+		target.gen = ref.gen;
+	}
+	if (route->is_exact)
+		return put_exact(b, scope, route->path, &target);
+	err = put_prefix(b, scope, route->path, &target);
+	if (err)
+		return err;
+	return keymap_put(&b->prefixes, host_index(b, route->host), route->path,
+			  strlen(route->path), (uint32_t)index);
+}
+
+/* The longest prefix route of a host that a path falls under, or KEYMAP_MISSING. */
+static uint32_t find_prefix(const struct builder *b, uint32_t host, const char *path)
+{
+	char text[PATH_BYTES + 2];
+	int len = snprintf(text, sizeof(text), "%s/", path);
+	uint32_t found;
+
+	for (; len > 0; len--) {
+		if (text[len - 1] != '/')
+			continue;
+		found = keymap_get(&b->prefixes, host, text, (size_t)len);
+		if (found != KEYMAP_MISSING)
+			return found;
+	}
+	return KEYMAP_MISSING;
+}
+
+/* Where a component's requests go that the kernel must not answer. */
+static uint16_t component_pool(const struct builder *b, const struct config_component *component)
+{
+	uint32_t host = host_index(b, component->host), found;
+	size_t pool = component->pool;
+
+	if (pool == SIZE_MAX) {
+		found = find_prefix(b, host, component->path);
+		if (found == KEYMAP_MISSING && host)
+			found = find_prefix(b, 0, component->path);
+		if (found == KEYMAP_MISSING)
+			pool = b->config->default_pool;
+		else if (b->config->routes[found].action == ROUTE_POOL)
+			pool = b->config->routes[found].pool;
+	}
+	if (pool == SIZE_MAX)
+		return TARGET_POOL_NONE;
+	return (uint16_t)mapsync_pool_id(b->epoch->epoch, pool);
+}
+
+/* Reads a component's file into b->body. Its length or -errno. */
+static ssize_t read_body(struct builder *b, const char *path)
+{
+	ssize_t n, len = 0;
+	int fd, err = 0;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (len <= BODY_MAX && (n = read(fd, b->body + len, BODY_MAX + 1 - (size_t)len)) != 0) {
+		if (n < 0) {
+			err = -errno;
+			break;
+		}
+		len += n;
+	}
+	close(fd);
+	if (!err && len > BODY_MAX)
+		err = -EFBIG;
+	return err ? err : len;
+}
+
+static int note_component(struct builder *b, const struct config_component *component,
+			  const struct object_ref *ref)
+{
+	struct state_component *out = &b->epoch->components[b->epoch->n_components];
+
+	out->name = strdup(component->name);
+	out->host = component->host ? strdup(component->host) : NULL;
+	out->path = strdup(component->path);
+	out->slot = ref->slot;
+	out->gen = ref->gen;
+	b->epoch->n_components++;
+	return out->name && out->path && (out->host || !component->host) ? 0 : -ENOMEM;
+}
+
+static int add_component(struct builder *b, const struct config_component *component)
+{
+	struct target target = { .kind = TARGET_OBJECT };
+	struct object_ref ref;
+	ssize_t len;
+	int err;
+
+	len = read_body(b, component->file);
+	if (len < 0) {
+		log_error("component %s: cannot read %s: %s", component->name, component->file,
+			  strerror((int)-len));
+		return (int)len;
+	}
+	err = answer_component(b->answer, component, b->body, (size_t)len);
+	if (err)
+		log_error("component %s: its header block is larger than %d bytes",
+			  component->name, HEAD_MAX);
+	if (!err)
+		err = put_object(b, &ref);
+	if (err)
+		return err;
+	target.pool = component_pool(b, component);
+	target.slot = ref.slot;
+	target.gen = ref.gen;
+	err = put_exact(b, scope_of(b, component->host), component->path, &target);
+	return err ? err : note_component(b, component, &ref);
+}
+
+static int add_errors(struct builder *b)
+{
+	int i, err = 0;
+
+	for (i = 0; !err && i < CANNED_COUNT; i++) {
+		err = answer_error(b->answer, (enum canned)i);
+		if (!err)
+			err = put_object(b, &b->epoch->errors[i]);
+	}
+	return err;
+}
+
+static int add_all(struct builder *b)
+{
+	const struct config *config = b->config;
+	int err;
+	size_t i;
+
+	err = add_errors(b);
+	if (!err)
+		err = add_hosts(b);
+	for (i = 0; !err && i < config->n_routes; i++)
+		err = add_route(b, i);
+	for (i = 0; !err && i < config->n_components; i++)
+		err = add_component(b, &config->components[i]);
+	return err;
+}
+
+int mapsync_write_routes(const struct mapset *maps, struct store *store,
+			 const struct config *config, struct mapsync_epoch *out)
+{
+	struct builder b = { .maps = maps, .config = config, .store = store, .epoch = out };
+	int err = -ENOMEM;
+
+	out->flags = config->gateway.forwarded_pass ? SETTINGS_FORWARDED_PASS : 0;
+	b.answer = malloc(sizeof(*b.answer));
+	b.body = malloc(BODY_MAX + 1);
+	out->components = calloc(config->n_components + 1, sizeof(*out->components));
+	out->n_components = 0;
+	if (b.answer && b.body && out->components)
+		err = add_all(&b);
+	free(b.answer);
+	free(b.body);
+	keymap_free(&b.hosts);
+	keymap_free(&b.prefixes);
+	return err;
+}
+
+void mapsync_free_epoch(struct mapsync_epoch *epoch)
+{
+	size_t i;
+
+	for (i = 0; i < epoch->n_components; i++) {
+		free(epoch->components[i].name);
+		free(epoch->components[i].host);
+		free(epoch->components[i].path);
+	}
+	free(epoch->components);
+	epoch->components = NULL;
+	epoch->n_components = 0;
+}
+
+static bool is_other_host(const void *key, const void *value, const void *keep)
+{
+	(void)value;
+	return ((const struct host_key *)key)->epoch != *(const uint32_t *)keep;
+}
+
+/* Both kinds of exact keys begin with the scope. */
+static bool is_other_path(const void *key, const void *value, const void *keep)
+{
+	uint32_t scope;
+
+	(void)value;
+	memcpy(&scope, key, sizeof(scope));
+	return scope >> MAPSYNC_HOST_BITS != *(const uint32_t *)keep;
+}
+
+static bool is_other_prefix(const void *key, const void *value, const void *keep)
+{
+	(void)value;
+	return ((const struct prefix_key *)key)->scope >> MAPSYNC_HOST_BITS !=
+	       *(const uint32_t *)keep;
+}
+
+int mapsync_drop_routes(const struct mapset *maps, uint32_t keep)
+{
+	int err;
+
+	err = mapset_delete_if(maps->hosts, is_other_host, &keep, NULL);
+	if (!err)
+		err = mapset_delete_if(maps->paths, is_other_path, &keep, NULL);
+	if (!err)
+		err = mapset_delete_if(maps->long_paths, is_other_path, &keep, NULL);
+	if (!err)
+		err = mapset_delete_if(maps->prefixes, is_other_prefix, &keep, NULL);
+	if (err)
+		log_error("cannot delete old routes: %s", strerror(-err));
+	return err;
+}

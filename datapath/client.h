@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Packets of a client that belong to a flow: the TCP state machine of the gateway's side. While the
+ * kernel is the destination it is the TCP peer; while a leg is, most packets are passed on to it and
+ * Node's own TCP is the peer.
+ */
+#ifndef SLUICE_CLIENT_H
+#define SLUICE_CLIENT_H
+
+#include "handshake.h"
+#include "request.h"
+
+/* Next byte that the client expects. */
+static __always_inline __u32 client_snd_nxt(struct run *r, const struct flow *f)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+
+	return leg ? leg->snd_max + leg->delta_out : f->snd_nxt;
+}
+
+/* What the client has been, or may be, told to have arrived. */
+static __always_inline __u32 client_rcv_ack(struct run *r, const struct flow *f)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+
+	if (leg)
+		return leg->acked + leg->delta_in;
+	return f->rcv_nxt - (f->reply & REPLY_ACTIVE ? f->req_len : 0);
+}
+
+static __always_inline int client_ack(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	return segment_ack_client(skb, r, f, client_snd_nxt(r, f), client_rcv_ack(r, f));
+}
+
+/* The leg's share of a packet that has been scanned: run.cursor bytes are accepted. */
+static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+	struct pkt *p = &r->pkt;
+	struct stash *st;
+	int verdict;
+
+	if (!leg)
+		return drop(STAT_EARLY);
+	leg->rnxt = f->rcv_nxt - leg->delta_in;
+	if (r->replay) {
+		st = stash_get(r, f, f->stash, STASH_REQUEST);
+		if (!st || stash_append(skb, r, st, p->payload_off + r->first, r->cursor - r->first))
+			return drop(STAT_STASH_FULL);
+		verdict = forward_stash(skb, r, f, leg);
+	} else if (r->cursor == p->payload_len) {
+		if (p->flags & TCP_FIN) {
+			f->flags |= FLOW_CLIENT_FIN;
+			f->rcv_nxt++;
+			leg->rnxt++;
+		}
+		verdict = forward_whole(skb, r, f, leg);
+	} else {
+		verdict = forward_cut(skb, r, f, leg, r->cursor);
+	}
+	return verdict == VERDICT_REFUSED ? open_refused(skb, r, f) : verdict;
+}
+
+/* All of the packet's payload has been seen before. */
+static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+	int verdict;
+
+	if (!leg) {
+		if (f->reply & REPLY_ACTIVE)
+			return reply_on_timeout(skb, r, f);
+		return client_ack(skb, r, f);
+	}
+	if (stash_get(r, f, f->stash, STASH_REQUEST))
+		return forward_stash(skb, r, f, leg);
+	if (seq_before(r->pkt.seq - leg->delta_in, leg->base_in))
+		return client_ack(skb, r, f);
+	verdict = forward_whole(skb, r, f, leg);
+	return verdict == VERDICT_REFUSED ? open_refused(skb, r, f) : verdict;
+}
+
+/* Bytes are missing before this packet. Inside a body of known length it may go on to the leg, whose
+ * TCP puts it in order; a head must be seen in order. */
+static __always_inline int client_gap(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+	__u32 end = r->pkt.seq + r->pkt.payload_len - f->rcv_nxt;
+
+	if (leg && leg->state == LEG_OPEN && !f->stash && f->phase == REQUEST_BODY &&
+	    end <= f->body.left)
+		return forward_whole(skb, r, f, leg);
+	count(STAT_OUT_OF_ORDER);
+	return client_ack(skb, r, f);
+}
+
+/* The kernel answers: run.target or a canned error. */
+static __always_inline int client_answer(struct __sk_buff *skb, struct run *r, struct flow *f,
+					 int scan)
+{
+	forward_park(skb, r, f, 0);
+	f->active = ACTIVE_KERNEL;
+	f->phase = REQUEST_START;
+	f->snd_nxt = r->pkt.ack;
+	f->snd_wnd = (__u32)r->pkt.window << (f->wscale & 15);
+	stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
+	if (scan == SCAN_ERROR) {
+		f->rcv_nxt = r->pkt.seq + r->pkt.payload_len;
+		f->req_len = 0;
+		return open_error(skb, r, f, r->canned);
+	}
+	f->req_len = r->cursor - r->first;
+	f->tx_slot = r->target.slot;
+	f->tx_gen = r->target.gen;
+	return reply_start(skb, r, f, r->reply_flags);
+}
+
+/* A packet with payload. */
+static __always_inline int client_data(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct pkt *p = &r->pkt;
+	__s32 old = f->rcv_nxt - p->seq;
+	struct stash *st;
+	int scan;
+
+	if (old < 0)
+		return client_gap(skb, r, f);
+	if ((__u32)old >= p->payload_len)
+		return client_repeat(skb, r, f);
+	r->first = old;
+	r->cursor = old;
+	r->len = p->payload_len;
+	r->stashed = 0;
+	r->replay = 0;
+	if (f->phase == REQUEST_HEAD) {
+		st = stash_get(r, f, f->stash, STASH_REQUEST);
+		if (!st)
+			return reply_abort(skb, r, f);
+		r->stashed = st->len;
+		if (r->len - r->first > STASH_BYTES - (st->len & (STASH_BYTES - 1)))
+			r->len = r->first + STASH_BYTES - (st->len & (STASH_BYTES - 1));
+	} else if (old && r->len - r->first > STASH_BYTES) {
+		r->len = r->first + STASH_BYTES;
+	}
+	scan = request_scan(skb, r, f);
+	if (r->replay && !f->stash)
+		f->stash = stash_claim(r, f, f->rcv_nxt, STASH_REQUEST);
+	f->rcv_nxt = p->seq + r->cursor;
+	if (scan == SCAN_ANSWER || scan == SCAN_ERROR)
+		return client_answer(skb, r, f, scan);
+	if (scan == SCAN_STASHED)
+		return segment_ack_client(skb, r, f, p->ack, f->rcv_nxt);
+	if (r->cursor == r->first && f->active == ACTIVE_KERNEL)
+		return drop(STAT_EARLY);
+	return client_to_leg(skb, r, f);
+}
+
+/* FIN of the client while the kernel is the destination: the gateway closes too. */
+static __always_inline int client_fin(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	if (f->state == FLOW_OPEN) {
+		f->rcv_nxt++;
+		f->flags |= FLOW_CLIENT_FIN;
+		f->state = FLOW_CLOSING;
+		f->reply = 0;
+		forward_reset_parked(skb, r, f);
+		f->snd_una = f->snd_nxt;
+		f->snd_nxt++;
+	}
+	if (segment_to_client(r, f))
+		return drop(STAT_DROP_OTHER);
+	return segment_bare(skb, r, f->snd_nxt - 1, f->rcv_nxt, TCP_FIN | TCP_ACK);
+}
+
+/* The gateway's FIN is out: late data is taken and forgotten so that the client can read the answer
+ * (RFC 9112, 9.6), the client's FIN ends the flow. */
+static __always_inline int client_closing(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct pkt *p = &r->pkt;
+	bool fin = p->flags & TCP_FIN;
+
+	if (f->reply & REPLY_ACTIVE) {
+		if (p->payload_len && !seq_after(p->seq + p->payload_len, f->rcv_nxt))
+			return reply_on_timeout(skb, r, f);
+		return VERDICT_DROP;
+	}
+	if (p->payload_len || fin) {
+		if (p->seq == f->rcv_nxt) {
+			f->rcv_nxt += p->payload_len + fin;
+			if (fin)
+				f->flags |= FLOW_CLIENT_FIN;
+		} else if (fin && f->flags & FLOW_CLIENT_FIN && p->ack != f->snd_nxt) {
+			return client_fin(skb, r, f); /* it has not seen our FIN */
+		}
+		if (f->flags & FLOW_CLIENT_FIN && p->ack == f->snd_nxt)
+			f->state = FLOW_CLOSED;
+		return segment_ack_client(skb, r, f, f->snd_nxt, f->rcv_nxt);
+	}
+	if (f->flags & FLOW_CLIENT_FIN && p->ack == f->snd_nxt)
+		f->state = FLOW_CLOSED;
+	return VERDICT_DROP;
+}
+
+/* The kernel is the destination. */
+static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct pkt *p = &r->pkt;
+	bool was_active = f->reply & REPLY_ACTIVE;
+	int verdict;
+
+	if (was_active) {
+		verdict = reply_on_ack(skb, r, f);
+		if (verdict != VERDICT_GO)
+			return verdict;
+	}
+	if (f->state == FLOW_CLOSING)
+		return client_closing(skb, r, f);
+	if (p->payload_len)
+		return VERDICT_DATA;
+	if (f->reply & REPLY_ACTIVE)
+		return VERDICT_DROP;
+	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt)
+		return client_fin(skb, r, f);
+	if (was_active && f->req_len) { /* a long answer is over: now the request is acknowledged */
+		f->req_len = 0;
+		return client_ack(skb, r, f);
+	}
+	if (seq_before(p->seq, f->rcv_nxt)) /* keep-alive probe, RFC 9293, 3.8.4 */
+		return client_ack(skb, r, f);
+	return VERDICT_DROP;
+}
+
+/* A leg is the destination. */
+static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, struct flow *f,
+				      struct leg *leg)
+{
+	struct pkt *p = &r->pkt;
+
+	if (f->flags & FLOW_PINNED) {
+		__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
+
+		if (seq_after(end, f->rcv_nxt)) {
+			f->rcv_nxt = end;
+			leg->rnxt = end - leg->delta_in;
+		}
+		if (p->flags & TCP_FIN)
+			f->flags |= FLOW_CLIENT_FIN;
+		return forward_whole(skb, r, f, leg);
+	}
+	if (p->payload_len)
+		return VERDICT_DATA;
+	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt) {
+		f->flags |= FLOW_CLIENT_FIN;
+		f->rcv_nxt++;
+		leg->rnxt++;
+	}
+	return forward_whole(skb, r, f, leg);
+}
+
+/* RST: believed at the exact next byte only (RFC 5961, 3.2). */
+static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+
+	if (r->pkt.seq != f->rcv_nxt) {
+		if (leg)
+			return forward_whole(skb, r, f, leg);
+		if (r->pkt.seq - f->rcv_nxt > WINDOW_BYTES)
+			return drop(STAT_DROP_STALE);
+		return client_ack(skb, r, f); /* challenge ACK */
+	}
+	forward_reset_parked(skb, r, f);
+	if (leg) {
+		forward_bare(skb, r, f, leg, TCP_RST | TCP_ACK);
+		leg->state = LEG_DEAD;
+	}
+	f->state = FLOW_CLOSED;
+	return VERDICT_DROP;
+}
+
+/* Any packet of a flow whose owner word is held. Returns a verdict. */
+__noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			   __u32 uplink)
+{
+	struct pkt *p = &r->pkt;
+	struct leg *leg;
+	int verdict;
+
+	f->seen = run_clock(r);
+	f->uplink = uplink;
+	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
+	if (p->flags & TCP_RST)
+		return client_reset(skb, r, f);
+	if (p->flags & TCP_SYN || !(p->flags & TCP_ACK))
+		return client_ack(skb, r, f);
+	/* RFC 7323, 4.3: only a segment that covers the last ACK sent moves TS.Recent. */
+	if (p->has_ts && !seq_after(p->seq, f->rcv_nxt) && !seq_before(p->tsval, f->ts_recent))
+		f->ts_recent = p->tsval;
+	if (f->state == FLOW_CLOSED)
+		return p->flags & TCP_FIN ? client_ack(skb, r, f) : drop(STAT_DROP_STALE);
+	leg = leg_of(r, f, f->active);
+	verdict = leg ? client_leg(skb, r, f, leg) : client_kernel(skb, r, f);
+	return verdict == VERDICT_DATA ? client_data(skb, r, f) : verdict;
+}
+
+/* Makes a flow of a valid cookie. The packet may carry data already. */
+static __always_inline void client_begin(struct run *r, struct flow *f,
+					 const struct cookie_options *options, __u32 mtu)
+{
+	struct pkt *p = &r->pkt;
+	__u32 mss = mtu - (p->is_v6 ? 60 : 40);
+
+	f->state = FLOW_OPEN;
+	f->active = ACTIVE_KERNEL;
+	f->mss = options->mss < mss ? options->mss : mss;
+	f->wscale = options->wscale == 0xff ? 0 : options->wscale;
+	f->flags = (p->has_ts ? FLOW_TS : 0) | (options->sack ? FLOW_SACK : 0) |
+		   (options->wscale == 0xff ? 0 : FLOW_WSCALE);
+	f->rcv_nxt = p->seq;
+	f->snd_una = p->ack;
+	f->snd_nxt = p->ack;
+	f->snd_wnd = (__u32)p->window << f->wscale;
+	f->ts_recent = p->tsval;
+}
+
+#endif

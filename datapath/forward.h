@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Packets of the client on their way to a leg: translated in place, cut to what was accepted, or
+ * made anew from a stash. Remote backends are reached by steering, local ones by handing the packet
+ * to the gateway's own stack.
+ */
+#ifndef SLUICE_FORWARD_H
+#define SLUICE_FORWARD_H
+
+#include "accept.h"
+#include "stash.h"
+#include "translate.h"
+
+/* Addresses and way of packets of this leg. Returns VERDICT_REDIRECT, VERDICT_NEIGH, VERDICT_NEXT
+ * (local) or VERDICT_DROP. */
+static __always_inline int forward_address(struct __sk_buff *skb, struct run *r,
+					   const struct flow *f, struct leg *leg, struct backend *b)
+{
+	struct segment *s = &r->seg;
+	__u32 vip = f->key.vip;
+
+	s->src = f->key.client;
+	s->sport = f->key.port;
+	s->dport = b->port;
+	if (b->flags & BACKEND_LOCAL) {
+		struct vip_key *v = bpf_map_lookup_elem(&vip_list, &vip);
+
+		if (!v)
+			return drop(STAT_DROP_OTHER);
+		s->dst = v->addr;
+		__builtin_memcpy(s->mac_dst, r->hdr, ETH_ALEN);
+		__builtin_memcpy(s->mac_src, r->hdr + ETH_ALEN, ETH_ALEN);
+		return VERDICT_NEXT;
+	}
+	s->dst = *backend_addr(b, r->pkt.is_v6);
+	return steer(skb, r, b, &s->src, &s->dst);
+}
+
+/* Fields of a segment to the leg that the gateway makes, beyond addresses. */
+static __always_inline void forward_segment(struct run *r, const struct flow *f, struct leg *leg,
+					    __u32 seq, __u32 ack, __u8 flags)
+{
+	struct segment *s = &r->seg;
+
+	s->seq = seq;
+	s->ack = ack;
+	s->flags = flags;
+	s->window = r->pkt.window;
+	s->has_ts = f->flags & FLOW_TS;
+	s->tsval = r->pkt.has_ts ? r->pkt.tsval : f->ts_recent;
+	s->tsecr = leg->state == LEG_OPENING || !r->pkt.has_ts ? run_tsval(r) : r->pkt.tsecr;
+	s->options_len = 0;
+	s->payload_len = 0;
+	leg->told = ack;
+}
+
+/* A bare segment to the leg, as a clone; the packet is used up. */
+__noinline int forward_bare(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			    struct leg *leg NONNULL, __u32 flags)
+{
+	struct backend *b = backend_at(leg->key.backend);
+	int verdict;
+
+	if (!b)
+		return -1;
+	verdict = forward_address(skb, r, f, leg, b);
+	if (verdict != VERDICT_REDIRECT && verdict != VERDICT_NEXT)
+		return -1;
+	forward_segment(r, f, leg, leg->rnxt, leg->resp_pos, flags);
+	if (segment_resize(skb, r) || segment_seal(skb, r))
+		return -1;
+	if (verdict == VERDICT_NEXT)
+		return bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
+	return bpf_clone_redirect(skb, r->out_ifindex, 0);
+}
+
+/* Translates the whole packet and sends it to the leg. Returns a verdict. */
+__noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			     struct leg *leg NONNULL)
+{
+	struct backend *b = backend_at(leg->key.backend);
+	bool opening = leg->state == LEG_OPENING;
+	int verdict;
+
+	if (!b)
+		return drop(STAT_DROP_OTHER);
+	verdict = forward_address(skb, r, f, leg, b);
+	if (verdict == VERDICT_DROP)
+		return verdict;
+	r->seg.seq = r->pkt.seq - leg->delta_in;
+	r->seg.ack = r->pkt.ack - leg->delta_out;
+	r->seg.tsecr = run_tsval(r);
+	leg->told = r->seg.ack;
+	if (verdict == VERDICT_NEXT && opening) {
+		int result = accept_packet(skb, r, f, leg);
+
+		if (result != ACCEPT_OK)
+			return result == ACCEPT_REFUSED ? VERDICT_REFUSED : VERDICT_DROP;
+	}
+	if (translate_apply(skb, r, -leg->delta_out, opening))
+		return drop(STAT_DROP_OTHER);
+	return verdict;
+}
+
+/* Sends the first `keep` payload bytes of the packet, the rest is not accepted. Returns a verdict. */
+__noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			   struct leg *leg NONNULL, __u32 keep)
+{
+	struct backend *b = backend_at(leg->key.backend);
+	int verdict;
+
+	if (!b)
+		return drop(STAT_DROP_OTHER);
+	verdict = forward_address(skb, r, f, leg, b);
+	if (verdict == VERDICT_DROP)
+		return verdict;
+	forward_segment(r, f, leg, r->pkt.seq - leg->delta_in, r->pkt.ack - leg->delta_out, TCP_ACK);
+	if (r->pkt.payload_off == segment_header_len(r))
+		r->seg.payload_len = keep;
+	if (verdict == VERDICT_NEXT && leg->state == LEG_OPENING) {
+		int result = accept_packet(skb, r, f, leg);
+
+		if (result != ACCEPT_OK)
+			return result == ACCEPT_REFUSED ? VERDICT_REFUSED : VERDICT_DROP;
+	}
+	if (segment_resize(skb, r) || segment_seal(skb, r))
+		return drop(STAT_DROP_OTHER);
+	return verdict;
+}
+
+/*
+ * Sends the stash as segments that fit the backend's interface; the first may open the leg. The
+ * packet is used up. Returns a verdict.
+ */
+__noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			     struct leg *leg NONNULL)
+{
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+	struct backend *b = backend_at(leg->key.backend);
+	__u32 off = 0, total, mss, start, ack;
+	int verdict;
+
+	if (!st || !b)
+		return drop(STAT_DROP_OTHER);
+	verdict = forward_address(skb, r, f, leg, b);
+	if (verdict == VERDICT_DROP)
+		return verdict;
+	mss = (b->mtu < 1280 ? 1280 : b->mtu) - (r->pkt.is_v6 ? 60 : 40) - 12;
+	if (mss > STASH_PIECE)
+		mss = STASH_PIECE;
+	start = st->start - leg->delta_in;
+	ack = leg->told;
+	total = st->len;
+	while (off < total && can_loop) {
+		__u32 n = total - off < mss ? total - off : mss, at = off;
+
+		forward_segment(r, f, leg, start + at, ack,
+				at + n == total ? TCP_ACK | TCP_PSH : TCP_ACK);
+		r->seg.payload_len = n;
+		if (segment_resize(skb, r))
+			return drop(STAT_DROP_OTHER);
+		barrier_var(n);
+		barrier_var(at);
+		if (n == 0 || n > STASH_PIECE || at > STASH_BYTES)
+			return drop(STAT_DROP_OTHER);
+		if (bpf_skb_store_bytes(skb, segment_header_len(r), st->bytes + at, n, 0) ||
+		    segment_seal(skb, r))
+			return drop(STAT_DROP_OTHER);
+		off = at + n;
+		if (verdict == VERDICT_NEXT)
+			bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
+		else if (off < total)
+			bpf_clone_redirect(skb, r->out_ifindex, 0);
+	}
+	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;
+}
+
+/*
+ * Tells the active leg, which is idle, the client's last ack before another destination takes over:
+ * else its retransmission timer would fire for data that has arrived. With `restore` the packet is
+ * put together again from run.hdr and the payload in run.http.buf.
+ */
+__noinline int forward_park(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			    __u32 restore)
+{
+	struct leg *leg = leg_of(r, f, f->active);
+	__u32 n = r->pkt.payload_len, len = skb->len, hdr = r->pkt.payload_off;
+
+	if (!leg || leg->told == leg->resp_pos)
+		return 0;
+	if (restore && (n > HTTP_BUF_BYTES || skb->gso_segs > 1 || r->cursor || r->stashed))
+		return 0; /* cannot be put together again: the leg's probe will be answered */
+	if (forward_bare(skb, r, f, leg, TCP_ACK))
+		return restore ? -1 : 0;
+	if (!restore)
+		return 0;
+	barrier_var(hdr);
+	if (hdr < ETH_HLEN + 40 || hdr > HDR_MAX)
+		return -1;
+	barrier_var(n);
+	if (n == 0 || n > HTTP_BUF_BYTES)
+		return -1;
+	if (bpf_skb_change_tail(skb, len, 0) || bpf_skb_store_bytes(skb, 0, r->hdr, hdr, 0) ||
+	    bpf_skb_store_bytes(skb, hdr, r->http.buf, n, 0))
+		return -1;
+	return 0;
+}
+
+/* RSTs to all legs but the active one: the client is gone. The packet is used up. */
+__noinline int forward_reset_parked(struct __sk_buff *skb, struct run *r NONNULL,
+				    struct flow *f NONNULL)
+{
+	for (__u32 i = 0; i < MAX_LEGS; i++) {
+		struct leg *leg = leg_of(r, f, i);
+
+		if (!leg || i == f->active)
+			continue;
+		forward_bare(skb, r, f, leg, TCP_RST | TCP_ACK);
+		leg->state = LEG_DEAD;
+	}
+	return 0;
+}
+
+#endif

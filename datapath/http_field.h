@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Field lines of a header block (RFC 9112, 5): http_field_next() cuts the next line, strictly, and
+ * http_field_id() recognises the names that the parsers act on. Both see names and values as
+ * offsets into the buffer; values are not yet stripped of white space.
+ *
+ * What a parser could read differently than llhttp does is a reject: every rule has its own value.
+ */
+#ifndef SLUICE_HTTP_FIELD_H
+#define SLUICE_HTTP_FIELD_H
+
+#include "http_message.h"
+
+/* HTTP_REJECT_##name, the status that it is answered with, text for traces. */
+#define HTTP_REJECTS(X)                                                                   \
+	X(NONE, 0, "none")                                                                \
+	X(EMPTY_LINES, 400, "more than two empty lines before a request")                 \
+	X(METHOD, 400, "method is not a token, or too long")                              \
+	X(REQUEST_LINE, 400, "request line is not `method SP target SP version`")         \
+	X(TARGET_BYTE, 400, "control byte in the target")                                 \
+	X(TARGET_FRAGMENT, 400, "'#' in the target")                                      \
+	X(TARGET_FORM, 400, "target's form does not fit the method")                      \
+	X(TARGET_LONG, 414, "request line longer than the buffer")                        \
+	X(VERSION, 505, "version is neither HTTP/1.0 nor HTTP/1.1")                       \
+	X(VERSION_SYNTAX, 400, "what follows the target is no version and CRLF")          \
+	X(BARE_CR, 400, "CR without LF")                                                  \
+	X(BARE_LF, 400, "LF without CR")                                                  \
+	X(FOLD, 400, "line begins with white space: folding (obs-fold)")                  \
+	X(NAME_EMPTY, 400, "field without a name")                                        \
+	X(NAME_BYTE, 400, "byte in a field name that is no token byte")                   \
+	X(NAME_SPACE, 400, "white space before the colon of a field")                     \
+	X(NO_COLON, 400, "field line without a colon")                                    \
+	X(VALUE_BYTE, 400, "control byte in a field value")                               \
+	X(LOOKALIKE, 400, "framing field spelt with '_'")                                 \
+	X(HOST_MISSING, 400, "HTTP/1.1 without Host")                                     \
+	X(HOST_TWICE, 400, "more than one Host")                                          \
+	X(HOST_INVALID, 400, "Host is no host and port")                                  \
+	X(HOST_DIFFERS, 400, "Host is not the target's authority")                        \
+	X(AUTHORITY, 400, "target's authority is no host and port")                       \
+	X(LENGTH_INVALID, 400, "Content-Length is no plain number of up to 16 digits")    \
+	X(LENGTH_TWICE, 400, "more than one Content-Length")                              \
+	X(LENGTH_AND_CODING, 400, "Content-Length together with Transfer-Encoding")       \
+	X(CODING, 400, "Transfer-Encoding is not just `chunked`")                         \
+	X(CODING_TWICE, 400, "more than one Transfer-Encoding")                           \
+	X(CODING_VERSION, 400, "Transfer-Encoding in HTTP/1.0")                           \
+	X(HEAD_LONG, 431, "header block longer than the buffer")                          \
+	X(STATUS_LINE, 400, "response does not begin with a status line")
+
+enum http_reject {
+#define HTTP_X(name, status, text) HTTP_REJECT_##name,
+	HTTP_REJECTS(HTTP_X)
+#undef HTTP_X
+	HTTP_REJECT_COUNT,
+};
+
+static __always_inline __u16 http_reject_status(__u32 reason)
+{
+	static const __u16 statuses[64] = {
+#define HTTP_X(name, status, text) [HTTP_REJECT_##name] = status,
+		HTTP_REJECTS(HTTP_X)
+#undef HTTP_X
+	};
+
+	HTTP_OPAQUE(reason); /* clang knows its range and drops the mask */
+	return statuses[reason & 63];
+}
+
+#ifndef __bpf__
+static inline const char *http_reject_text(__u32 reason)
+{
+	static const char *const texts[] = {
+#define HTTP_X(name, status, text) [HTTP_REJECT_##name] = text,
+		HTTP_REJECTS(HTTP_X)
+#undef HTTP_X
+	};
+
+	return reason < HTTP_REJECT_COUNT ? texts[reason] : "unknown";
+}
+#endif
+
+/* What a scanner returns instead of a position, and http_field_next() instead of 0. */
+enum http_line {
+	HTTP_LINE_MORE = -1, /* bytes are missing */
+	HTTP_LINE_END = -2,  /* the empty line that ends the block */
+	/* -HTTP_LINE_BAD - reason: malformed */
+	HTTP_LINE_BAD = 16,
+};
+
+struct http_field {
+	__u64 name;
+	__u64 name_len;
+	__u64 name_word; /* the name's first eight bytes, lower case, zero padded */
+	__u64 end; /* the line's CR, or the block's when the line is empty */
+};
+
+static __always_inline int http_line_bad(enum http_reject reason)
+{
+	return -HTTP_LINE_BAD - (int)reason;
+}
+
+/* CRLF at `pos` < len? Returns `pos`, HTTP_LINE_MORE, or a reject: `other` for other bytes. */
+static __always_inline int http_line_ends(const struct http_scratch *s, __u64 pos, __u64 len,
+					  enum http_reject other)
+{
+	__u8 byte = http_byte(s, pos);
+
+	if (byte == '\n')
+		return http_line_bad(HTTP_REJECT_BARE_LF);
+	if (byte != '\r')
+		return http_line_bad(other);
+	if (pos + 1 >= len)
+		return HTTP_LINE_MORE;
+	return http_byte(s, pos + 1) == '\n' ? (int)pos :
+						       http_line_bad(HTTP_REJECT_BARE_CR);
+}
+
+/*
+ * A line at `start` that http_name_stops() did not follow up to a colon: names with rarer token
+ * bytes, the end of the block, errors. Returns the colon's position or an enum http_line.
+ */
+HTTP_FUNC int http_name_slow(const struct http_scratch *s HTTP_NONNULL, __u32 start)
+{
+	__u64 len = s->len;
+	__u64 pos = start;
+	__u8 byte;
+	int end;
+
+	while (http_before(&pos, len) && HTTP_CAN_LOOP) {
+		if (!http_is(s->buf[pos], HTTP_TOKEN))
+			break;
+		pos++;
+	}
+	if (pos >= len)
+		return HTTP_LINE_MORE;
+	byte = http_byte(s, pos);
+	if (byte == ':')
+		return pos == start ? http_line_bad(HTTP_REJECT_NAME_EMPTY) : (int)pos;
+	if (byte == ' ' || byte == '\t')
+		return http_line_bad(pos == start ? HTTP_REJECT_FOLD : HTTP_REJECT_NAME_SPACE);
+	end = http_line_ends(s, pos, len, HTTP_REJECT_NAME_BYTE);
+	if (end < 0)
+		return end;
+	return pos == start ? HTTP_LINE_END : http_line_bad(HTTP_REJECT_NO_COLON);
+}
+
+/* The rest of a value with HTAB, obs-text or an error at `start`. Returns the CR's position. */
+HTTP_FUNC int http_value_slow(const struct http_scratch *s HTTP_NONNULL, __u32 start)
+{
+	__u64 len = s->len;
+	__u64 pos = start;
+	__u64 stops;
+
+	while (http_before(&pos, len) && HTTP_CAN_LOOP) {
+		stops = http_control_stops(http_load8(s->buf, pos));
+		pos += http_count(http_below(stops));
+		if (stops)
+			break;
+	}
+	if (pos >= len)
+		return HTTP_LINE_MORE;
+	return http_line_ends(s, pos, len, HTTP_REJECT_VALUE_BYTE);
+}
+
+/*
+ * Position of the first control byte, DEL or obs-text from `pos` on: a plain line's CR. `len` or
+ * more when there is none. No step depends on the contents of the bytes before it.
+ */
+static __always_inline __u64 http_line_run(const struct http_scratch *s, __u64 pos, __u64 len)
+{
+	const __u8 *at;
+	__u64 a, b;
+
+	while (http_before(&pos, len) && HTTP_CAN_LOOP) {
+		at = s->buf + pos;
+		a = http_value_stops(http_load8(at, 0));
+		b = http_value_stops(http_load8(at, 8));
+		if (a)
+			return pos + http_count(http_below(a));
+		if (b)
+			return pos + 8 + http_count(http_below(b));
+		a = http_value_stops(http_load8(at, 16));
+		b = http_value_stops(http_load8(at, 24));
+		if (a)
+			return pos + 16 + http_count(http_below(a));
+		if (b)
+			return pos + 24 + http_count(http_below(b));
+		pos += 32;
+	}
+	return pos;
+}
+
+/* Cuts a line that http_field_next() cannot: byte by byte, and what is wrong with it. */
+static __always_inline int http_field_slow(const struct http_scratch *s, struct http_field *f)
+{
+	int end = http_name_slow(s, f->name);
+
+	f->end = f->name;
+	if (end < 0)
+		return end;
+	f->name_len = end - f->name;
+	if (f->name_len < 8)
+		f->name_word &= (1ULL << (f->name_len * 8 & 63)) - 1;
+	end = http_value_slow(s, end + 1);
+	f->end = end;
+	return end < 0 ? end : 0;
+}
+
+/*
+ * Cuts the field line at `pos`: 0 and `f` filled, or an enum http_line (HTTP_LINE_END: f->end is
+ * set). The next line begins at f->end + 2. `len` is s->len, at most HTTP_BUF_BYTES. The line's
+ * end is looked for from its start, not from the colon: the next line need not wait for the name.
+ */
+static __always_inline int http_field_next(const struct http_scratch *s, __u64 pos, __u64 len,
+					   struct http_field *f)
+{
+	__u64 word, stops, below, p;
+
+	if (!http_before(&pos, len))
+		return HTTP_LINE_MORE;
+	f->end = http_line_run(s, pos, len);
+	word = http_load8(s->buf, pos);
+	stops = http_name_stops(word);
+	below = http_below(stops);
+	f->name = pos;
+	f->name_word = (word | HTTP_REP(0x20)) & below;
+	p = pos;
+	while (!stops && http_before(&p, len) && HTTP_CAN_LOOP) {
+		p += 8;
+		stops = http_name_stops(http_load8(s->buf, p));
+	}
+	p += http_count(http_below(stops));
+	if (http_byte(s, p) != ':' || p == pos || f->end + 2 > len ||
+	    http_half(s, f->end) != ('\r' | '\n' << 8)) {
+		f->name_word = word | HTTP_REP(0x20);
+		return http_field_slow(s, f);
+	}
+	f->name_len = p - pos;
+	return 0;
+}
+
+#endif

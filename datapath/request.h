@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The client's bytes: where requests begin and end, and where each of them goes. A packet is scanned
+ * from flow.rcv_nxt on; run.cursor ends behind what was accepted. What is not accepted is repeated by
+ * the client. Bytes of a body are never read as a request.
+ */
+#ifndef SLUICE_REQUEST_H
+#define SLUICE_REQUEST_H
+
+#include "open.h"
+#include "route.h"
+
+#include "http_body.h"
+
+#define REQUESTS_PER_PACKET 16
+
+/* What a scan has come to. */
+enum scan {
+	SCAN_POOL,    /* run.target.pool takes the request */
+	SCAN_GO,      /* on with the next bytes of the packet */
+	SCAN_STOP,    /* bytes from run.cursor on are not accepted */
+	SCAN_STASHED, /* the packet is in the stash: acknowledge it */
+	SCAN_ANSWER,  /* run.target is answered by the kernel */
+	SCAN_ERROR,   /* run.canned is answered, the connection ends */
+};
+
+/* True if another destination may take the request at run.cursor. */
+static __always_inline bool request_may_switch(struct run *r, const struct flow *f)
+{
+	const struct leg *leg;
+
+	if (r->cursor != r->first)
+		return false;
+	if (f->active == ACTIVE_KERNEL)
+		return !(f->reply & REPLY_ACTIVE) && r->pkt.ack == f->snd_nxt;
+	leg = leg_of(r, f, f->active);
+	return leg && leg_is_idle(f, leg, r->pkt.ack);
+}
+
+/* An error answer for the request at the cursor. */
+static __always_inline int request_error(struct run *r, const struct flow *f, __u32 canned,
+					 __u32 counter)
+{
+	if (!request_may_switch(r, f))
+		return SCAN_STOP;
+	count(counter);
+	r->canned = canned;
+	return SCAN_ERROR;
+}
+
+/* The head is not whole yet: the rest of the packet is kept. */
+static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	__u32 n = r->len - r->cursor;
+	struct stash *st;
+
+	if (!request_may_switch(r, f))
+		return SCAN_STOP;
+	if (f->phase != REQUEST_HEAD)
+		f->stash = stash_claim(r, f, f->rcv_nxt, STASH_REQUEST);
+	st = stash_get(r, f, f->stash, STASH_REQUEST);
+	if (!st) {
+		count(STAT_STASH_FULL);
+		return SCAN_STOP;
+	}
+	if (stash_append(skb, r, st, r->pkt.payload_off + r->cursor, n))
+		return request_error(r, f, CANNED_431, STAT_ERROR_431);
+	count(STAT_STASHED);
+	f->phase = REQUEST_HEAD;
+	r->cursor += n;
+	return SCAN_STASHED;
+}
+
+/* The request at the cursor belongs to the active leg: account for it and its body. */
+static __always_inline int request_accept(struct run *r, struct flow *f, struct leg *leg)
+{
+	const struct http_request *q = &r->http.req;
+	__u32 bit = 1u << (leg->sent & 31);
+
+	if (q->method == HTTP_HEAD)
+		leg->heads |= bit;
+	else
+		leg->heads &= ~bit;
+	leg->sent++;
+	if (leg->rphase == RESPONSE_IDLE)
+		leg->rphase = RESPONSE_HEAD;
+	f->reply = (f->reply & ~REPLY_ACTIVE) | REPLY_AWAITED;
+	if (!(q->flags & HTTP_KEEP_ALIVE))
+		leg->flags |= LEG_CLOSE;
+	r->cursor += q->head_len - r->stashed;
+	if (r->stashed) {
+		r->replay = 1;
+		r->stashed = 0;
+	}
+	f->phase = REQUEST_START;
+	f->body.phase = 0;
+	f->body.digits = 0;
+	f->body.trailer = 0;
+	f->body.left = 0;
+	if (q->flags & HTTP_CHUNKED) {
+		f->phase = REQUEST_CHUNKED;
+	} else if (q->content_length) {
+		f->phase = REQUEST_BODY;
+		f->body.left = q->content_length;
+	}
+	if (q->method == HTTP_CONNECT) {
+		f->flags |= FLOW_PINNED;
+		count(STAT_PINNED);
+	}
+	count(STAT_REQUESTS);
+	return SCAN_GO;
+}
+
+static __always_inline bool request_leg_takes(const struct leg *leg, const struct pool *pool)
+{
+	return leg->state == LEG_OPEN && !(leg->flags & (LEG_CLOSE | LEG_FIN)) &&
+	       pool_has(pool, leg->key.backend);
+}
+
+/* Another leg of the flow that the pool's request may use, or none. */
+static __always_inline struct leg *request_parked_leg(struct run *r, struct flow *f,
+						      const struct pool *pool)
+{
+	for (__u32 i = 0; i < MAX_LEGS; i++) {
+		struct leg *leg = leg_of(r, f, i);
+
+		if (leg && i != f->active && request_leg_takes(leg, pool)) {
+			f->active = i;
+			return leg;
+		}
+	}
+	return NULL;
+}
+
+/* To a backend of the pool: on the active leg, a parked one, or a fresh one. */
+__noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
+			       struct flow *f NONNULL, __u32 pool_id)
+{
+	struct pool *pool = bpf_map_lookup_elem(&pools, &pool_id);
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+	struct leg *leg = leg_of(r, f, f->active);
+	__u32 start = r->pkt.seq + r->cursor;
+
+	if (!pool)
+		return request_error(r, f, CANNED_503, STAT_ERROR_503);
+	if (leg && leg->state == LEG_OPENING && r->cursor != r->first && pool_has(pool, leg->key.backend))
+		return request_accept(r, f, leg);
+	if (leg && request_leg_takes(leg, pool)) {
+		count(STAT_LEG_REUSED);
+		return request_accept(r, f, leg);
+	}
+	if (!request_may_switch(r, f)) {
+		count(STAT_EARLY);
+		return SCAN_STOP;
+	}
+	if (forward_park(skb, r, f, 1))
+		return SCAN_STOP;
+	if (r->stashed && st)
+		start = st->start;
+	leg = request_parked_leg(r, f, pool);
+	if (leg) {
+		leg_resume(leg, start, r->pkt.ack);
+		leg->told = r->pkt.ack - leg->delta_out;
+		count(STAT_LEG_REUSED);
+		return request_accept(r, f, leg);
+	}
+	if (open_leg(r, f, pool_id, 0, start) < 0)
+		return request_error(r, f, CANNED_503, STAT_ERROR_503);
+	leg = leg_of(r, f, f->active);
+	if (!leg)
+		return SCAN_STOP;
+	count(STAT_LEG_NEW);
+	if (r->first)
+		r->replay = 1; /* the packet begins before the leg does */
+	return request_accept(r, f, leg);
+}
+
+/* Where the whole request in run.http goes. */
+static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	const struct http_request *q = &r->http.req;
+	__u32 reason = route_lookup(r, r->default_pool);
+	bool get = q->method == HTTP_GET || q->method == HTTP_HEAD;
+	struct target *t = &r->target;
+
+	r->reply_flags = (q->method == HTTP_HEAD ? REPLY_HEAD : 0) |
+			 (q->flags & HTTP_KEEP_ALIVE && !(r->pkt.flags & TCP_FIN) ? 0 : REPLY_CLOSE);
+	if (t->kind == TARGET_CANNED) {
+		if (q->flags & HTTP_BODY)
+			r->reply_flags |= REPLY_CLOSE;
+		reason = STAT_CANNED;
+	} else if (t->kind == TARGET_OBJECT) {
+		struct object *o = bpf_map_lookup_elem(&objects, &t->slot);
+
+		if (!get)
+			reason = STAT_MISS_METHOD;
+		else if (!http_request_answerable(q) || q->flags & HTTP_QUERY)
+			reason = STAT_MISS_HEADERS;
+		else if (!o || o->gen != t->gen)
+			reason = STAT_MISS_TABLE;
+		else
+			reason = STAT_HIT;
+	}
+	if (reason == STAT_HIT || reason == STAT_CANNED) {
+		if (!request_may_switch(r, f)) {
+			count(STAT_EARLY);
+			return SCAN_STOP;
+		}
+		count(STAT_REQUESTS);
+		count(reason);
+		r->cursor += q->head_len - r->stashed;
+		return SCAN_ANSWER;
+	}
+	if (t->pool == TARGET_POOL_NONE)
+		return request_error(r, f, CANNED_404, STAT_ERROR_404);
+	if (r->cursor == r->first || f->active != ACTIVE_KERNEL)
+		count(reason);
+	return SCAN_POOL;
+}
+
+/* A head at the cursor. Returns enum scan. */
+__noinline int request_head(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
+{
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+
+	if (r->stashed && !st)
+		return SCAN_STOP;
+	if (!r->stashed)
+		st = NULL;
+	if (stash_load(skb, r, st, r->pkt.payload_off + r->cursor, r->len - r->cursor))
+		return SCAN_STOP;
+	switch (http_request_run(&r->http)) {
+	case HTTP_COMPLETE:
+		return request_decide(skb, r, f);
+	case HTTP_INCOMPLETE:
+		return request_stash(skb, r, f);
+	}
+	switch (r->http.req.status) {
+	case 414:
+		return request_error(r, f, CANNED_414, STAT_ERROR_400);
+	case 431:
+		return request_error(r, f, CANNED_431, STAT_ERROR_431);
+	case 505:
+		return request_error(r, f, CANNED_505, STAT_ERROR_400);
+	default:
+		return request_error(r, f, CANNED_400, STAT_ERROR_400);
+	}
+}
+
+/* Bytes of a body at the cursor. */
+__noinline int request_body(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
+{
+	__u32 n = r->len - r->cursor, used = 0;
+
+	if (f->phase == REQUEST_BODY) {
+		used = f->body.left < n ? f->body.left : n;
+		f->body.left -= used;
+		if (!f->body.left)
+			f->phase = REQUEST_START;
+	} else {
+		switch (http_body_advance(skb, r->pkt.payload_off + r->cursor, n, &f->body, true,
+					  &used)) {
+		case HTTP_BODY_DONE:
+			f->phase = REQUEST_START;
+			break;
+		case HTTP_BODY_MORE:
+			break;
+		default: /* Node will refuse it; nothing behind it may be read as a request */
+			f->flags |= FLOW_PINNED;
+			count(STAT_PINNED);
+			used = n;
+		}
+	}
+	r->cursor += used;
+	return used ? SCAN_GO : SCAN_STOP;
+}
+
+/* Scans the packet from run.first on. Returns enum scan: GO means all of it was accepted. */
+static __always_inline int request_scan(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	int requests = 0, result = SCAN_GO;
+
+	while (r->cursor < r->len && result == SCAN_GO && can_loop) {
+		if (f->flags & FLOW_PINNED) {
+			r->cursor = r->len;
+		} else if (f->phase == REQUEST_BODY || f->phase == REQUEST_CHUNKED) {
+			result = request_body(skb, r, f);
+		} else if (requests++ < REQUESTS_PER_PACKET) {
+			result = request_head(skb, r, f);
+			if (result == SCAN_POOL)
+				result = request_to_pool(skb, r, f, r->target.pool);
+		} else {
+			result = SCAN_STOP;
+		}
+	}
+	return result;
+}
+
+#endif
