@@ -17,25 +17,35 @@ static const int canned_status[CANNED_COUNT] = {
 };
 
 /* RFC 9110, section 15, and RFC 6585 (431). */
+static const struct {
+	int status;
+	const char *text;
+} status_texts[] = {
+	{ 200, "OK" },
+	{ 301, "Moved Permanently" },
+	{ 302, "Found" },
+	{ 303, "See Other" },
+	{ 307, "Temporary Redirect" },
+	{ 308, "Permanent Redirect" },
+	{ 400, "Bad Request" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 408, "Request Timeout" },
+	{ 414, "URI Too Long" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 503, "Service Unavailable" },
+	{ 505, "HTTP Version Not Supported" },
+};
+
 static const char *status_text(int status)
 {
-	switch (status) {
-	case 200: return "OK";
-	case 301: return "Moved Permanently";
-	case 302: return "Found";
-	case 303: return "See Other";
-	case 307: return "Temporary Redirect";
-	case 308: return "Permanent Redirect";
-	case 400: return "Bad Request";
-	case 403: return "Forbidden";
-	case 404: return "Not Found";
-	case 408: return "Request Timeout";
-	case 414: return "URI Too Long";
-	case 431: return "Request Header Fields Too Large";
-	case 503: return "Service Unavailable";
-	case 505: return "HTTP Version Not Supported";
-	default: return "Unknown";
+	size_t i;
+
+	for (i = 0; i < sizeof(status_texts) / sizeof(status_texts[0]); i++) {
+		if (status_texts[i].status == status)
+			return status_texts[i].text;
 	}
+	return "Unknown";
 }
 
 struct head {
@@ -54,10 +64,9 @@ static int write_head(char *out, const struct head *head, const char *extra)
 	len = snprintf(out, HEAD_MAX + 1,
 		       "HTTP/1.1 %d %s\r\nserver: sluice\r\n%s%s%scontent-type: %s\r\n"
 		       "content-length: %zu\r\n%s%s%s%s\r\n",
-		       head->status, status_text(head->status),
-		       head->location ? "location: " : "", head->location ? head->location : "",
-		       head->location ? "\r\n" : "", head->type, head->length,
-		       head->cache_control ? "cache-control: " : "",
+		       head->status, status_text(head->status), head->location ? "location: " : "",
+		       head->location ? head->location : "", head->location ? "\r\n" : "",
+		       head->type, head->length, head->cache_control ? "cache-control: " : "",
 		       head->cache_control ? head->cache_control : "",
 		       head->cache_control ? "\r\n" : "", extra);
 	return len > HEAD_MAX ? -E2BIG : len;
@@ -95,8 +104,8 @@ static int finish_text(struct answer *out, int status, const char *location, boo
 	return finish(out, &head, out->body, is_final);
 }
 
-int answer_component(struct answer *out, const struct config_component *component,
-		     const void *body, size_t len)
+int answer_component(struct answer *out, const struct config_component *component, const void *body,
+		     size_t len)
 {
 	struct head head = {
 		.status = 200,

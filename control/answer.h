@@ -14,8 +14,8 @@ struct answer {
 };
 
 /* 200 with `len` bytes of body, which must outlive the answer. 0 or -E2BIG. */
-int answer_component(struct answer *out, const struct config_component *component,
-		     const void *body, size_t len);
+int answer_component(struct answer *out, const struct config_component *component, const void *body,
+		     size_t len);
 /* A deny or redirect route's answer (location NULL: no redirect). 0 or -E2BIG. */
 int answer_route(struct answer *out, int status, const char *location);
 /* One of the datapath's own errors; it always ends the connection. */

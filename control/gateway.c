@@ -105,6 +105,18 @@ static void stop(struct gateway *gw)
 	config_free(gw->config);
 }
 
+/* While a container restarts, what is missing for it must not keep others from being changed. */
+static bool has_broken(const struct gateway *gw)
+{
+	uint32_t id;
+
+	for (id = 0; id < MAX_BACKENDS; id++) {
+		if (gw->is_broken[id])
+			return true;
+	}
+	return false;
+}
+
 /* Reads the file again and applies it. What is wrong goes to the log and to `reply` (or NULL). */
 static int reload(struct server *server, FILE *reply)
 {
@@ -119,15 +131,18 @@ static int reload(struct server *server, FILE *reply)
 	sink = open_memstream(&text, &len);
 	if (!sink)
 		return -ENOMEM;
+	gateway_verify(gw); /* who is away just now? */
 	notify_manager(NOTIFY_RELOADING);
 	err = config_load(server->config_path, &config, sink) ? -EINVAL : 0;
 	key = err ? NULL : plan_fixed_key(gw->config, config);
 	if (key) {
-		fprintf(sink, "%s: [gateway] %s cannot be changed by a reload: unload, then run "
-			"again\n", server->config_path, key);
+		fprintf(sink,
+			"%s: [gateway] %s cannot be changed by a reload: unload, then run "
+			"again\n",
+			server->config_path, key);
 		err = -EINVAL;
 	}
-	if (!err && probe_config(config, sink))
+	if (!err && probe_config(config, sink) && !has_broken(gw))
 		err = -EINVAL;
 	if (!err) {
 		err = gateway_apply(gw, config);
@@ -138,8 +153,12 @@ static int reload(struct server *server, FILE *reply)
 	fclose(sink);
 	if (reply)
 		fputs(text, reply);
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		log_error("%s", line);
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (err)
+			log_error("%s", line);
+		else
+			log_warn("%s", line);
+	}
 	if (err) {
 		config_free(config);
 		log_error("reload failed: the old configuration goes on serving");
@@ -266,7 +285,8 @@ static int claim(struct server *server, const struct config *config, bool *was_l
 	if (instance_conflict(instance, config->gateway.priority, MAX_BACKENDS, name, file)) {
 		log_error("instance %s of %s is loaded in this network namespace and uses the same "
 			  "file or rule priorities: `sluice unload -c %s` first, or choose another "
-			  "fwmark, table and priority", name, file, file);
+			  "fwmark, table and priority",
+			  name, file, file);
 		return -EEXIST;
 	}
 	server->admin_fd = admin_open(server->admin_path);
@@ -281,7 +301,10 @@ static int claim(struct server *server, const struct config *config, bool *was_l
 int gateway_run(const char *config_path)
 {
 	struct server server = {
-		.config_path = config_path, .lock_fd = -1, .admin_fd = -1, .signal_fd = -1,
+		.config_path = config_path,
+		.lock_fd = -1,
+		.admin_fd = -1,
+		.signal_fd = -1,
 	};
 	struct config *config = NULL;
 	bool was_loaded = false;

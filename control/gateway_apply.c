@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway_internal.h"
 #include "log.h"
@@ -36,7 +37,7 @@ static void note_backend(struct state_backend *out, const struct config_backend 
 	out->interface = copy_text(from->interface);
 }
 
-/* Takes ids and names of a plan into the state; the config's backends that are gone begin to drain. */
+/* Takes ids and names of a plan into the state; backends that are not in it begin to drain. */
 static void note_plan(struct gateway *gw, const struct config *config, const struct plan *plan)
 {
 	struct state *state = gw->state;
@@ -49,8 +50,8 @@ static void note_plan(struct gateway *gw, const struct config *config, const str
 			continue;
 		state->backends[id].draining = true;
 		gw->drain_until_ms[id] = until;
-		log_info("backend %s: draining", state->backends[id].name ?
-						 state->backends[id].name : "(unknown)");
+		log_info("backend %s: draining",
+			 state->backends[id].name ? state->backends[id].name : "(unknown)");
 	}
 	for (i = 0; i < config->n_backends; i++) {
 		note_backend(&state->backends[plan->backend_ids[i]], &config->backends[i]);
@@ -120,6 +121,7 @@ struct change {
 	struct layout layout;
 	struct mapsync_epoch epoch;
 	struct settings old; /* what the datapath obeys until the switch */
+	bool is_broken[MAX_BACKENDS];
 };
 
 /* Plan, layout, content: nothing that is served now changes. */
@@ -134,7 +136,8 @@ static int prepare(struct gateway *gw, struct change *change)
 		log_error("there are no ids left for more %s", what);
 		return err;
 	}
-	err = gateway_resolve(gw, change->config, &change->plan, &change->layout);
+	err = gateway_resolve(gw, change->config, &change->plan, &change->layout,
+			      change->is_broken);
 	if (!err)
 		err = mapsync_read_settings(maps, &change->old);
 	if (!err)
@@ -144,8 +147,7 @@ static int prepare(struct gateway *gw, struct change *change)
 	change->epoch.epoch = mapsync_next_epoch(change->old.epoch);
 	err = mapsync_write_routes(maps, gw->store, change->config, &change->epoch);
 	if (!err)
-		err = mapsync_write_pools(maps, change->config, &change->plan,
-					  change->epoch.epoch);
+		err = mapsync_write_pools(maps, change->config, &change->plan, change->epoch.epoch);
 	return err;
 }
 
@@ -196,7 +198,7 @@ static int commit(struct gateway *gw, struct change *change)
 	const struct mapset *maps = loader_maps(gw->loader);
 	int err;
 
-	memset(gw->is_broken, 0, sizeof(gw->is_broken));
+	memcpy(gw->is_broken, change->is_broken, sizeof(gw->is_broken));
 	note_plan(gw, change->config, &change->plan);
 	err = install(gw, change->config, &change->plan, &change->layout, change->epoch.epoch);
 	if (!err)
@@ -301,6 +303,8 @@ int gateway_verify(struct gateway *gw)
 	err = err ? err : next;
 	if (has_changed)
 		gateway_trim_links(gw, &gw->layout);
+	if (access(gw->instance.state_path, F_OK))
+		gateway_save(gw); /* somebody has deleted it: `unload` will need it */
 	return err;
 }
 
@@ -311,7 +315,7 @@ void gateway_health_changed(void *context, size_t backend, bool up, const char *
 	struct backend *entry = &gw->layout.backends[id];
 
 	if (up) {
-		/* It may have come back with another interface: gateway_verify() raises the flag. */
+		/* Perhaps with another interface: gateway_verify() raises the flag. */
 		gw->must_verify = true;
 	} else {
 		entry->flags &= (uint16_t)~BACKEND_UP;

@@ -39,9 +39,10 @@ struct gateway {
 	bool must_verify;	      /* soon: see gateway_verify() */
 };
 
-/* gateway_resolve.c: fills the layout of a plan. `gw->layout` gives what can no longer be found out. */
+/* gateway_resolve.c: fills the layout of a plan. `gw->layout` gives what is not to be found any
+ * more; `is_broken` (by id) gets the backends that are loaded already and away just now. */
 int gateway_resolve(struct gateway *gw, const struct config *config, const struct plan *plan,
-		    struct layout *out);
+		    struct layout *out, bool is_broken[MAX_BACKENDS]);
 /* The same for the current configuration, later: a backend that has gone keeps its entry but loses
  * BACKEND_UP, an uplink that has gone is left out; log lines only at a change. */
 void gateway_resolve_again(struct gateway *gw, struct layout *out);

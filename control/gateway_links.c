@@ -98,8 +98,8 @@ out:
 	return err;
 }
 
-static int attach(struct gateway *gw, const char *name, int prog_fd, int netns_fd,
-		  uint32_t ifindex, enum attach_point point)
+static int attach(struct gateway *gw, const char *name, int prog_fd, int netns_fd, uint32_t ifindex,
+		  enum attach_point point)
 {
 	char path[PATH_MAX];
 	bool is_made;
@@ -128,8 +128,7 @@ static int attach_accept(struct gateway *gw, uint32_t id, struct link_names *mad
 	return err;
 }
 
-static int attach_return(struct gateway *gw, const struct backend *backend,
-			 struct link_names *made)
+static int attach_return(struct gateway *gw, const struct backend *backend, struct link_names *made)
 {
 	char name[LINK_NAME];
 
@@ -214,8 +213,7 @@ int gateway_attach_uplinks(struct gateway *gw, const struct layout *layout)
 }
 
 /* The names of all links that a layout needs. */
-static void collect_names(struct gateway *gw, const struct layout *layout,
-			  struct link_names *names)
+static void collect_names(struct gateway *gw, const struct layout *layout, struct link_names *names)
 {
 	const char *device;
 	struct inside inside;

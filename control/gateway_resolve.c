@@ -111,14 +111,17 @@ static int resolve_hop(struct search *search, bool is_ipv4)
 		return err;
 	}
 	if (hop.is_local || is_uplink(search->layout, hop.ifindex)) {
-		COMPLAIN(search, "backend %s: its %s address is %s; a backend with `netns` needs an "
-			 "interface of its own", name, family,
-			 hop.is_local ? "one of the gateway" : "behind an uplink");
+		COMPLAIN(search,
+			 "backend %s: its %s address is %s; a backend with `netns` needs "
+			 "an interface of its own",
+			 name, family, hop.is_local ? "one of the gateway" : "behind an uplink");
 		return -EHOSTUNREACH;
 	}
 	if (out->ifindex && out->ifindex != hop.ifindex) {
-		COMPLAIN(search, "backend %s: its IPv4 and IPv6 addresses are behind different "
-			 "interfaces", name);
+		COMPLAIN(search,
+			 "backend %s: its IPv4 and IPv6 addresses are behind different "
+			 "interfaces",
+			 name);
 		return -EXDEV;
 	}
 	out->ifindex = hop.ifindex;
@@ -187,8 +190,8 @@ static int resolve_backend(struct gateway *gw, const struct config *config, size
 }
 
 /* Fills the uplinks; a missing one is an error, or, when `is_quiet`, left out and noted once. */
-static int resolve_uplinks(struct gateway *gw, const struct config *config,
-			   const struct plan *plan, struct layout *layout, bool is_quiet)
+static int resolve_uplinks(struct gateway *gw, const struct config *config, const struct plan *plan,
+			   struct layout *layout, bool is_quiet)
 {
 	const struct config_gateway *gateway = &config->gateway;
 	struct mapsync_uplink *out;
@@ -235,10 +238,17 @@ static void keep_draining(struct gateway *gw, const struct plan *plan, struct la
 	}
 }
 
+/* A backend that serves already may be away while another one's configuration changes. */
+static bool may_be_away(const struct gateway *gw, uint32_t id)
+{
+	return gw->config && gw->is_broken[id] && gw->state->backends[id].used;
+}
+
 int gateway_resolve(struct gateway *gw, const struct config *config, const struct plan *plan,
-		    struct layout *out)
+		    struct layout *out, bool is_broken[MAX_BACKENDS])
 {
 	int err, next;
+	uint32_t id;
 	size_t i;
 
 	memset(out, 0, sizeof(*out));
@@ -247,9 +257,17 @@ int gateway_resolve(struct gateway *gw, const struct config *config, const struc
 	if (err)
 		return err;
 	for (i = 0; i < config->n_backends; i++) {
-		next = resolve_backend(gw, config, i, plan->backend_ids[i], out, false);
-		err = err ? err : next;
-		out->backends[plan->backend_ids[i]].flags |= BACKEND_UP;
+		id = plan->backend_ids[i];
+		next = resolve_backend(gw, config, i, id, out, may_be_away(gw, id));
+		is_broken[id] = next;
+		if (!next) {
+			out->backends[id].flags |= BACKEND_UP;
+		} else if (may_be_away(gw, id)) {
+			out->backends[id] = gw->layout.backends[id];
+			out->backends[id].flags &= (uint16_t)~BACKEND_UP;
+		} else {
+			err = err ? err : next;
+		}
 	}
 	return err;
 }

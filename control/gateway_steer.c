@@ -46,8 +46,7 @@ int gateway_steer(struct gateway *gw, const struct layout *layout)
 		if (!(backend->flags & BACKEND_USED) || backend->flags & BACKEND_LOCAL ||
 		    gw->is_broken[id])
 			continue;
-		if (backend->flags & BACKEND_IPV4 &&
-		    !add_steering(gw, id, backend, true, &want[n]))
+		if (backend->flags & BACKEND_IPV4 && !add_steering(gw, id, backend, true, &want[n]))
 			n++;
 		if (backend->flags & BACKEND_IPV6 &&
 		    !add_steering(gw, id, backend, false, &want[n]))
@@ -96,7 +95,9 @@ static bool is_vip(const struct state *state, const struct in6_addr *addr)
 	uint32_t id;
 
 	for (id = 0; id < MAX_VIPS; id++) {
-		if (state->vips[id].used && IN6_ARE_ADDR_EQUAL(&state->vips[id].endpoint.addr, addr))
+		const struct state_vip *vip = &state->vips[id];
+
+		if (vip->used && IN6_ARE_ADDR_EQUAL(&vip->endpoint.addr, addr))
 			return true;
 	}
 	return false;
@@ -108,8 +109,7 @@ void gateway_trim_addresses(struct gateway *gw)
 	size_t i, n = 0;
 
 	for (i = 0; i < state->n_added; i++) {
-		if (is_vip(state, &state->added[i]) ||
-		    routes_del_vip(gw->routes, &state->added[i]))
+		if (is_vip(state, &state->added[i]) || routes_del_vip(gw->routes, &state->added[i]))
 			state->added[n++] = state->added[i];
 	}
 	state->n_added = n;
@@ -132,7 +132,8 @@ int gateway_set_sysctls(struct gateway *gw, const struct layout *layout)
 		err = sysctl_set(gw->state, SYSCTL_FORWARDING_IPV6, "1", &has_changed6);
 	if (err)
 		log_error("cannot set forwarding of lo (net.ipv4.conf.lo.forwarding, "
-			  "net.ipv6.conf.lo.forwarding) to 1: %s", strerror(-err));
+			  "net.ipv6.conf.lo.forwarding) to 1: %s",
+			  strerror(-err));
 	if ((has_changed4 || has_changed6) && gateway_save(gw) && !err)
 		err = -EIO;
 	return err;

@@ -134,8 +134,8 @@ int gateway_unload(const char *config_path)
 			 instance.state_path);
 	if (state && state->netns_cookie != instance.netns_cookie) {
 		log_error("instance %s belongs to another network namespace: run this command "
-			  "inside it; if it has gone, remove %s and %s by hand", instance.name,
-			  instance.dir, instance.state_path);
+			  "inside it; if it has gone, remove %s and %s by hand",
+			  instance.name, instance.dir, instance.state_path);
 		err = -EXDEV;
 		goto out;
 	}

@@ -135,8 +135,8 @@ static bool is_conflict(const char *name, const struct state *state, void *arg)
 		return false;
 	is_overlap = state->priority < (uint64_t)conflict->first + conflict->count &&
 		     conflict->first < (uint64_t)state->priority + MAX_BACKENDS;
-	if (!is_overlap && (!state->config_path ||
-			    strcmp(state->config_path, instance->config_path)))
+	if (!is_overlap &&
+	    (!state->config_path || strcmp(state->config_path, instance->config_path)))
 		return false;
 	snprintf(conflict->name, NAME_MAX, "%s", name);
 	snprintf(conflict->file, PATH_MAX, "%s", state->config_path ? state->config_path : "?");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where one gateway keeps what outlives its daemon: a directory in a bpffs, a lock and a state file.
+ * Where one gateway keeps what outlives its daemon: a directory in a bpffs, a lock, a state file.
  * The instance is named in the INI file or derived from the netns and the file's path.
  */
 #ifndef SLUICE_INSTANCE_H
@@ -19,7 +19,7 @@ struct instance {
 	char name[NAME_MAX];
 	char config_path[PATH_MAX]; /* absolute */
 	uint64_t netns_cookie;
-	char dir[PATH_MAX];	   /* in a bpffs; empty: no bpffs is mounted yet */
+	char dir[PATH_MAX]; /* in a bpffs; empty: no bpffs is mounted yet */
 	char lock_path[PATH_MAX];
 	char state_path[PATH_MAX];
 };
@@ -41,7 +41,7 @@ bool instance_conflict(const struct instance *instance, uint32_t first, uint32_t
 /* Makes the run directory, mounts a bpffs when there is none, makes the directory. 0 or -errno. */
 int instance_prepare(struct instance *instance);
 
-/* Takes the lock; its fd, or -errno: -EBUSY and the pid of the daemon that holds it (0: unknown). */
+/* Takes the lock; its fd, or -errno: -EBUSY and the pid of the daemon that has it (0: unknown). */
 int instance_lock(const struct instance *instance, pid_t *holder);
 /* The pid of a running daemon, 0: none. */
 pid_t instance_holder(const struct instance *instance);

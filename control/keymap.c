@@ -22,8 +22,8 @@ static struct keymap_entry *find(const struct keymap *map, uint32_t scope, const
 
 	for (;; i++) {
 		entry = &map->entries[i & (map->capacity - 1)];
-		if (!entry->text || (entry->scope == scope && entry->len == len &&
-				     !memcmp(entry->text, text, len)))
+		if (!entry->text ||
+		    (entry->scope == scope && entry->len == len && !memcmp(entry->text, text, len)))
 			return entry;
 	}
 }

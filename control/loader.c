@@ -60,8 +60,10 @@ static bool has_own_size(const struct sluice_bpf *skel, const struct bpf_map *ma
 static uint32_t hash_map(const struct sluice_bpf *skel, const struct bpf_map *map, uint32_t hash)
 {
 	uint32_t definition[] = {
-		bpf_map__type(map),	  bpf_map__key_size(map),
-		bpf_map__value_size(map), bpf_map__map_flags(map),
+		bpf_map__type(map),
+		bpf_map__key_size(map),
+		bpf_map__value_size(map),
+		bpf_map__map_flags(map),
 		has_own_size(skel, map) ? 0 : bpf_map__max_entries(map),
 	};
 
@@ -74,13 +76,16 @@ static int level_path(struct sluice_bpf *skel, const struct instance *instance, 
 	uint32_t hash = HASH_FNV_SEED;
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, skel->obj) {
+	bpf_object__for_each_map(map, skel->obj)
+	{
 		if (!bpf_map__is_internal(map))
 			hash = hash_map(skel, map, hash);
 	}
 	hash = hash_map(skel, bpf_map__inner_map(skel->maps.regions), hash);
 	return snprintf(out, PATH_MAX, "%s/%s%d-%08x", instance->dir, LEVEL_PREFIX,
-			SLUICE_ABI_VERSION, hash) >= PATH_MAX ? -ENAMETOOLONG : 0;
+			SLUICE_ABI_VERSION, hash) >= PATH_MAX ?
+		       -ENAMETOOLONG :
+		       0;
 }
 
 int loader_level(const struct instance *instance, char out[PATH_MAX])
@@ -133,10 +138,16 @@ static void choose_sizes(const char *level, uint32_t flows, struct loader_sizes 
 	sizes->flows = round_up_pow2(flows);
 	if (pinned && pinned != sizes->flows) {
 		log_warn("flows = %u is not applied: the loaded table has %u entries and keeps "
-			 "them until `sluice unload`", flows, pinned);
+			 "them until `sluice unload`",
+			 flows, pinned);
 		sizes->flows = pinned;
 	}
-	sizes->legs = sizes->flows;
+	sizes->legs = pinned_entries(level, "leg_buckets") * LEG_WAYS;
+	if (!sizes->legs)
+		sizes->legs = sizes->flows;
+	sizes->stashes = pinned_entries(level, "stashes");
+	if (sizes->stashes)
+		return;
 	sizes->stashes = sizes->flows / FLOWS_PER_STASH;
 	if (sizes->stashes > STASHES_MAX)
 		sizes->stashes = STASHES_MAX;
@@ -166,7 +177,8 @@ static int set_pins(struct sluice_bpf *skel, const char *level)
 	char path[PATH_MAX];
 	int err = 0;
 
-	bpf_object__for_each_map(map, skel->obj) {
+	bpf_object__for_each_map(map, skel->obj)
+	{
 		if (bpf_map__is_internal(map))
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", level, bpf_map__name(map)) >=
@@ -340,7 +352,8 @@ int loader_sweep(const struct instance *instance, bool all)
 		if (strncmp(entry->d_name, LEVEL_PREFIX, strlen(LEVEL_PREFIX)))
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", instance->dir, entry->d_name) >=
-		    (int)sizeof(path) || !strcmp(path, current))
+			    (int)sizeof(path) ||
+		    !strcmp(path, current))
 			continue;
 		next = remove_level(path);
 		if (!all && !next)

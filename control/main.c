@@ -134,9 +134,11 @@ static const struct command {
 	const char *name;
 	int (*run)(const struct arguments *args);
 } commands[] = {
-	{ "run", command_run },	      { "check", command_check },     { "status", command_status },
-	{ "reload", command_reload }, { "unload", command_unload },   { "version", command_version },
-	{ "help", command_help },     { "--version", command_version }, { "--help", command_help },
+	{ "run", command_run },	      { "check", command_check },
+	{ "status", command_status }, { "reload", command_reload },
+	{ "unload", command_unload }, { "version", command_version },
+	{ "help", command_help },     { "--version", command_version },
+	{ "--help", command_help },
 };
 
 int main(int argc, char **argv)

@@ -238,8 +238,8 @@ int mapsync_write_trusted(const struct mapset *maps, const struct config *config
 	return report(err, "trusted networks");
 }
 
-int mapsync_write_uplinks(const struct mapset *maps, const struct mapsync_uplink *uplinks,
-			  size_t n, bool trim)
+int mapsync_write_uplinks(const struct mapset *maps, const struct mapsync_uplink *uplinks, size_t n,
+			  bool trim)
 {
 	uint32_t keys[MAX_UPLINKS];
 	int err = 0;

@@ -27,7 +27,7 @@ struct mapsync_epoch {
 	uint32_t epoch;
 	uint32_t flags; /* enum settings_flag */
 	struct object_ref errors[CANNED_COUNT];
-	struct state_component *components; /* the caller's to take; freed by mapsync_free_epoch() */
+	struct state_component *components; /* freed by mapsync_free_epoch(), or taken */
 	size_t n_components;
 };
 
@@ -64,8 +64,8 @@ struct mapsync_uplink {
 	uint32_t id, ifindex, mtu;
 	uint8_t mac[6];
 };
-int mapsync_write_uplinks(const struct mapset *maps, const struct mapsync_uplink *uplinks,
-			  size_t n, bool trim);
+int mapsync_write_uplinks(const struct mapset *maps, const struct mapsync_uplink *uplinks, size_t n,
+			  bool trim);
 
 /*
  * backends[id] for all ids, and the addresses of those that are used; those that drain give way to

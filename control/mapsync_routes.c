@@ -35,7 +35,7 @@ struct builder {
 uint32_t mapsync_next_epoch(uint32_t epoch)
 {
 	epoch = (epoch + 1) % EPOCHS;
-	return epoch ? epoch : 2; /* 0 means "never loaded"; pool ids need the parity to alternate */
+	return epoch ? epoch : 2; /* 0 means "never loaded"; the parity must alternate */
 }
 
 uint32_t mapsync_pool_id(uint32_t epoch, size_t pool)
@@ -262,8 +262,8 @@ static int add_component(struct builder *b, const struct config_component *compo
 	}
 	err = answer_component(b->answer, component, b->body, (size_t)len);
 	if (err)
-		log_error("component %s: its header block is larger than %d bytes",
-			  component->name, HEAD_MAX);
+		log_error("component %s: its header block is larger than %d bytes", component->name,
+			  HEAD_MAX);
 	if (!err)
 		err = put_object(b, &ref);
 	if (err)

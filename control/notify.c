@@ -31,8 +31,7 @@ void notify_manager(enum notify_state state)
 		snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
 			 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	else
-		snprintf(text, sizeof(text), "%s=1",
-			 state == NOTIFY_READY ? "READY" : "STOPPING");
+		snprintf(text, sizeof(text), "%s=1", state == NOTIFY_READY ? "READY" : "STOPPING");
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;

@@ -111,7 +111,7 @@ static uint32_t pick_id(const bool *taken, const bool *was_used, uint32_t n)
 	return second;
 }
 
-/* A new VIP takes an id that no VIP has now: flows of a VIP that left must not be taken for its own. */
+/* A new VIP takes an id that no VIP has now: it must not inherit flows of one that leaves. */
 static void plan_vips(struct plan *plan, const struct state *state, const struct config *config)
 {
 	const struct config_gateway *gateway = &config->gateway;
@@ -255,7 +255,7 @@ static void fit_weights(const uint32_t *weights, size_t n, uint32_t *out, size_t
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		for (a = weights[i], b = divisor; b; ) {
+		for (a = weights[i], b = divisor; b;) {
 			uint32_t rest = a % b;
 
 			a = b;

@@ -30,7 +30,7 @@ struct plan {
 int plan_make(struct plan *plan, const struct state *state, const struct config *config,
 	      const char **what);
 
-/* Ids of backends that base and mask have room for: base + id * (lowest bit of mask) stays in mask. */
+/* Ids that base and mask have room for: base + id * (lowest bit of mask) stays in mask. */
 uint32_t plan_mark_count(uint32_t base, uint32_t mask);
 uint32_t plan_mark(uint32_t base, uint32_t mask, uint32_t id);
 

@@ -109,20 +109,19 @@ static json_t *make_lists(const struct state *state)
 
 		if (backend->used)
 			json_array_append_new(
-				backends,
-				json_pack("{s:i, s:s*, s:o, s:o, s:s*, s:s*, s:b, s:b}", "id",
-					  (int)i, "name", backend->name, "address",
-					  make_endpoint(&backend->address), "address6",
-					  make_endpoint(&backend->address6), "netns",
-					  backend->netns, "interface", backend->interface,
-					  "draining", backend->draining, "partial",
-					  backend->partial));
+				backends, json_pack("{s:i, s:s*, s:o, s:o, s:s*, s:s*, s:b, s:b}",
+						    "id", (int)i, "name", backend->name, "address",
+						    make_endpoint(&backend->address), "address6",
+						    make_endpoint(&backend->address6), "netns",
+						    backend->netns, "interface", backend->interface,
+						    "draining", backend->draining, "partial",
+						    backend->partial));
 	}
 	for (i = 0; i < MAX_VIPS; i++) {
 		if (state->vips[i].used)
-			json_array_append_new(
-				vips, json_pack("{s:i, s:o}", "id", (int)i, "endpoint",
-						make_endpoint(&state->vips[i].endpoint)));
+			json_array_append_new(vips,
+					      json_pack("{s:i, s:o}", "id", (int)i, "endpoint",
+							make_endpoint(&state->vips[i].endpoint)));
 	}
 	for (i = 0; i < MAX_UPLINKS; i++)
 		json_array_append_new(uplinks, json_string(state->uplinks[i]));
@@ -143,12 +142,11 @@ static json_t *make_changes(const struct state *state)
 	for (i = 0; i < state->n_components; i++) {
 		const struct state_component *component = &state->components[i];
 
-		json_array_append_new(components,
-				      json_pack("{s:s, s:s*, s:s, s:I, s:I}", "name",
-						component->name, "host", component->host, "path",
-						component->path, "slot",
-						(json_int_t)component->slot, "gen",
-						(json_int_t)component->gen));
+		json_array_append_new(
+			components,
+			json_pack("{s:s, s:s*, s:s, s:I, s:I}", "name", component->name, "host",
+				  component->host, "path", component->path, "slot",
+				  (json_int_t)component->slot, "gen", (json_int_t)component->gen));
 	}
 	return json_pack("{s:o, s:o, s:o}", "added_addresses", added, "sysctls", sysctls,
 			 "components", components);
@@ -192,7 +190,8 @@ static void read_backends(struct state *state, json_t *list)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		json_int_t id = json_integer_value(json_object_get(entry, "id"));
 
 		if (id < 0 || id >= MAX_BACKENDS || state->backends[id].used)
@@ -215,18 +214,21 @@ static void read_addresses(struct state *state, json_t *root)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "vips"), i, entry) {
+	json_array_foreach(json_object_get(root, "vips"), i, entry)
+	{
 		json_int_t id = json_integer_value(json_object_get(entry, "id"));
 
 		if (id >= 0 && id < MAX_VIPS)
 			state->vips[id].used = read_endpoint(json_object_get(entry, "endpoint"),
 							     &state->vips[id].endpoint);
 	}
-	json_array_foreach(json_object_get(root, "uplinks"), i, entry) {
+	json_array_foreach(json_object_get(root, "uplinks"), i, entry)
+	{
 		if (i < MAX_UPLINKS && json_is_string(entry))
 			snprintf(state->uplinks[i], IFNAMSIZ, "%s", json_string_value(entry));
 	}
-	json_array_foreach(json_object_get(root, "added_addresses"), i, entry) {
+	json_array_foreach(json_object_get(root, "added_addresses"), i, entry)
+	{
 		if (state->n_added < MAX_VIPS && read_addr(entry, &state->added[state->n_added]))
 			state->n_added++;
 	}
@@ -238,7 +240,8 @@ static void read_sysctls(struct state *state, json_t *list)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		if (state->n_sysctls == STATE_SYSCTLS)
 			return;
 		sysctl = &state->sysctls[state->n_sysctls];
@@ -263,7 +266,8 @@ static void read_components(struct state *state, json_t *list)
 	state->components = calloc(json_array_size(list) + 1, sizeof(*state->components));
 	if (!state->components)
 		return;
-	json_array_foreach(list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		component = &state->components[state->n_components++];
 		component->name = copy_text(entry, "name");
 		component->host = copy_text(entry, "host");

@@ -34,8 +34,7 @@ static void print_list(const json_t *root, const char *key)
 	size_t i;
 
 	printf("%s:", key);
-	json_array_foreach((json_t *)list, i, entry)
-		printf(" %s", json_string_value(entry));
+	json_array_foreach((json_t *)list, i, entry) printf(" %s", json_string_value(entry));
 	putchar('\n');
 }
 
@@ -52,7 +51,8 @@ static void print_gateway(const json_t *root)
 	print_list(root, "uplinks");
 	print_list(root, "vips");
 	printf("flows: %lld open, %lld closing, %lld closed, of %lld\n",
-	       (long long)number(root, "flows", "open"), (long long)number(root, "flows", "closing"),
+	       (long long)number(root, "flows", "open"),
+	       (long long)number(root, "flows", "closing"),
 	       (long long)number(root, "flows", "closed"),
 	       (long long)number(root, "flows", "capacity"));
 	printf("legs: %lld opening, %lld open, of %lld\n",
@@ -76,7 +76,8 @@ static void print_counters(const json_t *root)
 	size_t i = 0;
 
 	printf("counters:\n");
-	json_object_foreach(counters, key, value) {
+	json_object_foreach(counters, key, value)
+	{
 		/* jansson keeps the order of insertion, which is that of stats.h. */
 		if (json_integer_value(value))
 			printf("  %12lld  %s: %s\n", (long long)json_integer_value(value), key,
@@ -92,7 +93,8 @@ static void print_backends(const json_t *root)
 	size_t i;
 
 	printf("backends:\n");
-	json_array_foreach(list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		state = json_is_true(json_object_get(entry, "up")) ? "up" : "down";
 		if (json_is_true(json_object_get(entry, "draining")))
 			state = "draining";
@@ -114,7 +116,8 @@ static void print_components(const json_t *root)
 	size_t i, n = json_array_size(list);
 
 	printf("components: %zu\n", n);
-	json_array_foreach(list, i, entry) {
+	json_array_foreach(list, i, entry)
+	{
 		if (i == COMPONENTS_SHOWN) {
 			printf("  ... and %zu more (--json shows all)\n", n - i);
 			return;
@@ -134,7 +137,8 @@ static int print_status(const struct instance *instance, const char *config_path
 	err = status_read(instance, &root);
 	if (err == -ENOENT) {
 		log_error("nothing is loaded for %s in this network namespace (or by another "
-			  "version of sluice)", config_path);
+			  "version of sluice)",
+			  config_path);
 		return err;
 	}
 	if (err) {

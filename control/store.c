@@ -151,8 +151,8 @@ static int add_object(struct store *store, const struct object_source *source, u
 	entry->size = store_object_size(&entry->object);
 	if (bpf_map_update_elem(store->objects_fd, &slot, &entry->object, BPF_ANY)) {
 		err = -errno;
-		extents_give(&store->regions[entry->object.region].extents,
-			     entry->object.head.off, entry->size);
+		extents_give(&store->regions[entry->object.region].extents, entry->object.head.off,
+			     entry->size);
 		goto out;
 	}
 	entry->last_gen = entry->object.gen;

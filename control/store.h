@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Component bytes: files and canned answers become objects (head, close head, body) in the mmaped
- * regions of the datapath's maps. An object that is replaced or dropped keeps its slot and bytes for
- * STORE_GRACE_MS, because flows may still send it.
+ * regions of the datapath's maps. An object that is replaced or dropped keeps its slot and bytes
+ * for STORE_GRACE_MS, because flows may still send it.
  */
 #ifndef SLUICE_STORE_H
 #define SLUICE_STORE_H
@@ -31,14 +31,15 @@ struct object_source {
 };
 
 /*
- * Takes the fds of `objects` and `regions` (array of maps). On a restarted daemon it finds the
- * objects that are there: their bytes stay, their slots are known as used until store_retain()
- * keeps or drops them. 0 or -errno.
+ * Takes the fds of `objects` and `regions` (array of maps), which must outlive it. On a restarted
+ * daemon it finds the objects that are there: they stay until a store_commit() before which they
+ * were not put again. 0 or -errno.
  */
 int store_open(struct store **out, int objects_fd, int regions_fd);
 void store_close(struct store *store);
 
-/* Same bytes as an object that is already stored: returns that one (its gen unchanged). -ENOSPC when full. */
+/* Same bytes as an object that is already stored: returns that one (its gen unchanged). 0, -E2BIG
+ * (limits of abi.h) or -ENOSPC. */
 int store_put(struct store *store, const struct object_source *source, struct object_ref *out);
 
 /* Mark and sweep over a reload: objects not put since store_begin() are dropped after the grace. */

@@ -31,7 +31,7 @@ uint64_t store_hash(const struct object_source *source)
 	return hash_bytes(hash, source->close_head, source->close_len);
 }
 
-/* The close variant may share the bytes of the other one: canned errors always end the connection. */
+/* The close variant may share the other's bytes: canned errors always end the connection. */
 static bool has_shared_head(const struct object *object)
 {
 	return object->close.off == object->head.off;

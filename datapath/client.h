@@ -305,9 +305,9 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 }
 
 /* Makes a flow of a valid cookie. The packet may carry data already. */
-static __always_inline void client_begin(struct run *r, struct flow *f,
-					 const struct cookie_options *options, __u32 mtu)
+static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mtu)
 {
+	const struct cookie_options *options = &r->cookie;
 	struct pkt *p = &r->pkt;
 	__u32 mss = mtu - (p->is_v6 ? 60 : 40);
 
@@ -317,6 +317,10 @@ static __always_inline void client_begin(struct run *r, struct flow *f,
 	f->wscale = options->wscale == 0xff ? 0 : options->wscale;
 	f->flags = (p->has_ts ? FLOW_TS : 0) | (options->sack ? FLOW_SACK : 0) |
 		   (options->wscale == 0xff ? 0 : FLOW_WSCALE);
+	r->cidr_key.prefixlen = 128;
+	r->cidr_key.addr = p->src;
+	if (bpf_map_lookup_elem(&trusted, &r->cidr_key))
+		f->flags |= FLOW_TRUSTED;
 	f->rcv_nxt = p->seq;
 	f->snd_una = p->ack;
 	f->snd_nxt = p->ack;

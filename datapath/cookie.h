@@ -17,12 +17,6 @@
 #define COOKIE_CLOCK_SHIFT 34
 #define COOKIE_KEY_OVERLAP_NS (1ULL << 35)
 
-struct cookie_options {
-	__u16 mss;
-	__u8 wscale; /* 0xff: none */
-	__u8 sack;
-};
-
 /* Rounded down: the value that the client announced is never exceeded. */
 static const __u16 cookie_mss[8] = { 88, 256, 536, 1220, 1300, 1440, 1460, 8900 };
 static const __u8 cookie_wscale[8] = { 0xff, 0, 2, 4, 6, 7, 8, 10 };
@@ -104,10 +98,10 @@ __noinline int cookie_make(struct run *r NONNULL)
 			    (clock & 1) << 7 | m << 4 | w << 1 | (p->sack_ok ? 1 : 0));
 }
 
-/* Checks the ACK of a handshake (or the data that follows at once): 1 and *options, or 0. */
-static __always_inline int cookie_check(const struct run *r, struct cookie_options *options)
+/* Checks the ACK of a handshake (or the data that follows at once): 1 and run.cookie, or 0. */
+__noinline int cookie_check(struct run *r NONNULL)
 {
-	const struct pkt *p = &r->pkt;
+	struct pkt *p = &r->pkt;
 	__u32 zero = 0, cookie = p->ack - 1, isn = p->seq - 1;
 	__u32 clock = r->now_ns >> COOKIE_CLOCK_SHIFT;
 	struct cookie_keys *keys = bpf_map_lookup_elem(&cookie_keys, &zero);
@@ -122,9 +116,9 @@ static __always_inline int cookie_check(const struct run *r, struct cookie_optio
 	    (r->now_ns - keys->rotated_ns > COOKIE_KEY_OVERLAP_NS ||
 	     cookie_value(keys->key[current ^ 1], p, isn, clock, bits) != cookie))
 		return 0;
-	options->mss = cookie_mss[(bits >> 4) & 7];
-	options->wscale = cookie_wscale[(bits >> 1) & 7];
-	options->sack = bits & 1;
+	r->cookie.mss = cookie_mss[(bits >> 4) & 7];
+	r->cookie.wscale = cookie_wscale[(bits >> 1) & 7];
+	r->cookie.sack = bits & 1;
 	return 1;
 }
 

@@ -137,7 +137,7 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 {
 	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
 	struct backend *b = backend_at(leg->key.backend);
-	__u32 off = 0, total, mss, start, ack;
+	__u32 total, mss, start, ack;
 	int verdict;
 
 	if (!st || !b)
@@ -151,8 +151,8 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 	start = st->start - leg->delta_in;
 	ack = leg->told;
 	total = st->len;
-	while (off < total && can_loop) {
-		__u32 n = total - off < mss ? total - off : mss, at = off;
+	for (r->sent = 0; r->sent < total && can_loop;) {
+		__u32 at = r->sent, n = total - at < mss ? total - at : mss;
 
 		forward_segment(r, f, leg, start + at, ack,
 				at + n == total ? TCP_ACK | TCP_PSH : TCP_ACK);
@@ -166,10 +166,10 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 		if (bpf_skb_store_bytes(skb, segment_header_len(r), st->bytes + at, n, 0) ||
 		    segment_seal(skb, r))
 			return drop(STAT_DROP_OTHER);
-		off = at + n;
+		r->sent = at + n;
 		if (verdict == VERDICT_NEXT)
 			bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
-		else if (off < total)
+		else if (r->sent < total)
 			bpf_clone_redirect(skb, r->out_ifindex, 0);
 	}
 	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;

@@ -10,6 +10,7 @@
 #define SLUICE_HTTP_FIELD_H
 
 #include "http_message.h"
+#include "http_name.h"
 
 /* HTTP_REJECT_##name, the status that it is answered with, text for traces. */
 #define HTTP_REJECTS(X)                                                                   \
@@ -87,10 +88,10 @@ enum http_line {
 };
 
 struct http_field {
-	__u64 name;
-	__u64 name_len;
-	__u64 name_word; /* the name's first eight bytes, lower case, zero padded */
-	__u64 end; /* the line's CR, or the block's when the line is empty */
+	__u64 name;  /* position of the line; a masked one */
+	__u64 value; /* of the value, white space included; not for prefixes like X-Forwarded- */
+	__u64 end;   /* of the line's CR, or of the block's when the line is empty */
+	__u32 id;    /* enum http_field_id */
 };
 
 static __always_inline int http_line_bad(enum http_reject reason)
@@ -152,7 +153,7 @@ HTTP_FUNC int http_value_slow(const struct http_scratch *s HTTP_NONNULL, __u32 s
 
 	while (http_before(&pos, len) && HTTP_CAN_LOOP) {
 		stops = http_control_stops(http_load8(s->buf, pos));
-		pos += http_count(http_below(stops));
+		pos += http_count(stops);
 		if (stops)
 			break;
 	}
@@ -161,80 +162,130 @@ HTTP_FUNC int http_value_slow(const struct http_scratch *s HTTP_NONNULL, __u32 s
 	return http_line_ends(s, pos, len, HTTP_REJECT_VALUE_BYTE);
 }
 
+/* Position of the first stop in the sixteen bytes from `pos`, given the masks of its halves. */
+static __always_inline __u64 http_stop_at(__u64 pos, __u64 low, __u64 high)
+{
+	low &= HTTP_HIGH;
+	return low ? pos + http_first(low) : pos + 8 + http_first(high & HTTP_HIGH);
+}
+
 /*
  * Position of the first control byte, DEL or obs-text from `pos` on: a plain line's CR. `len` or
- * more when there is none. No step depends on the contents of the bytes before it.
+ * more when there is none. Nothing depends on the contents of the bytes before it, so the CPU can
+ * look at many words at a time. `pos` is a masked one plus 8 or 0.
  */
 static __always_inline __u64 http_line_run(const struct http_scratch *s, __u64 pos, __u64 len)
 {
 	const __u8 *at;
-	__u64 a, b;
+	__u64 low, high;
 
-	while (http_before(&pos, len) && HTTP_CAN_LOOP) {
+	do {
 		at = s->buf + pos;
-		a = http_value_stops(http_load8(at, 0));
-		b = http_value_stops(http_load8(at, 8));
-		if (a)
-			return pos + http_count(http_below(a));
-		if (b)
-			return pos + 8 + http_count(http_below(b));
-		a = http_value_stops(http_load8(at, 16));
-		b = http_value_stops(http_load8(at, 24));
-		if (a)
-			return pos + 16 + http_count(http_below(a));
-		if (b)
-			return pos + 24 + http_count(http_below(b));
+		low = http_value_flags(http_load8(at, 0));
+		high = http_value_flags(http_load8(at, 8));
+		if ((low | high) & HTTP_HIGH)
+			return http_stop_at(pos, low, high);
+		low = http_value_flags(http_load8(at, 16));
+		high = http_value_flags(http_load8(at, 24));
+		if ((low | high) & HTTP_HIGH)
+			return http_stop_at(pos + 16, low, high);
 		pos += 32;
-	}
+	} while (http_before(&pos, len) && HTTP_CAN_LOOP);
 	return pos;
 }
 
-/* Cuts a line that http_field_next() cannot: byte by byte, and what is wrong with it. */
+/* Looks the name up that begins with `first`. */
+static __always_inline void http_field_find(const struct http_scratch *s, struct http_field *f,
+					    __u64 first)
+{
+	const struct http_name *name = http_name_find(s, f->name, first);
+
+	f->id = HTTP_FIELD_OTHER;
+	if (!name)
+		return;
+	f->id = name->id;
+	f->value = f->name + name->len + 1;
+}
+
+/* Cuts a line that http_field_next() cannot: byte by byte, and says what is wrong with it. */
 static __always_inline int http_field_slow(const struct http_scratch *s, struct http_field *f)
 {
+	__u64 first = http_load8(s->buf, f->name) | HTTP_REP(0x20);
 	int end = http_name_slow(s, f->name);
+	__u64 len;
 
 	f->end = f->name;
 	if (end < 0)
 		return end;
-	f->name_len = end - f->name;
-	if (f->name_len < 8)
-		f->name_word &= (1ULL << (f->name_len * 8 & 63)) - 1;
+	len = end - f->name;
+	if (len < 8)
+		first &= (1ULL << (len * 8 & 63)) - 1;
+	http_field_find(s, f, first);
 	end = http_value_slow(s, end + 1);
 	f->end = end;
 	return end < 0 ? end : 0;
 }
 
 /*
+ * Does the line at `pos` (a masked one) begin with letters and '-' and a colon? Returns the
+ * position of the word that holds the colon, whose bytes need not be known to go on from there; 0
+ * when the name has other bytes. Stores the first word, lower case, zero padded.
+ */
+static __always_inline __u64 http_name_run(const struct http_scratch *s, __u64 pos, __u64 len,
+					   __u64 *first)
+{
+	__u64 word = http_load8(s->buf, pos);
+	__u64 stops = http_name_stops(word);
+
+	*first = word | HTTP_REP(0x20);
+	if (stops & 0xff)
+		return 0;
+	if (stops) {
+		*first &= http_below(stops);
+		return http_stops_at_colon(word, stops) ? pos : 0;
+	}
+	do {
+		pos += 8;
+		word = http_load8(s->buf, pos);
+		stops = http_name_stops(word);
+		if (stops)
+			return http_stops_at_colon(word, stops) ? pos : 0;
+	} while (http_before(&pos, len) && HTTP_CAN_LOOP);
+	return 0;
+}
+
+/*
  * Cuts the field line at `pos`: 0 and `f` filled, or an enum http_line (HTTP_LINE_END: f->end is
- * set). The next line begins at f->end + 2. `len` is s->len, at most HTTP_BUF_BYTES. The line's
- * end is looked for from its start, not from the colon: the next line need not wait for the name.
+ * set). The next line begins at f->end + 2. `len` is s->len, at most HTTP_BUF_BYTES.
  */
 static __always_inline int http_field_next(const struct http_scratch *s, __u64 pos, __u64 len,
 					   struct http_field *f)
 {
-	__u64 word, stops, below, p;
+	const struct http_common *common;
+	__u64 first;
 
+	f->end = pos;
+	f->value = pos;
+	f->id = HTTP_FIELD_OTHER;
 	if (!http_before(&pos, len))
 		return HTTP_LINE_MORE;
-	f->end = http_line_run(s, pos, len);
-	word = http_load8(s->buf, pos);
-	stops = http_name_stops(word);
-	below = http_below(stops);
 	f->name = pos;
-	f->name_word = (word | HTTP_REP(0x20)) & below;
-	p = pos;
-	while (!stops && http_before(&p, len) && HTTP_CAN_LOOP) {
-		p += 8;
-		stops = http_name_stops(http_load8(s->buf, p));
+	first = http_load8(s->buf, pos) | HTTP_REP(0x20);
+	common = http_common_find(s, pos, first);
+	if (common) {
+		f->id = common->id;
+		f->value = pos + common->len + 1;
+		pos += 8;
+	} else {
+		pos = http_name_run(s, pos, len, &first);
+		if (!pos)
+			return http_field_slow(s, f);
+		http_field_find(s, f, first);
 	}
-	p += http_count(http_below(stops));
-	if (http_byte(s, p) != ':' || p == pos || f->end + 2 > len ||
-	    http_half(s, f->end) != ('\r' | '\n' << 8)) {
-		f->name_word = word | HTTP_REP(0x20);
+	pos = http_line_run(s, pos, len);
+	f->end = pos;
+	if (pos + 2 > len || http_half(s, pos) != ('\r' | '\n' << 8))
 		return http_field_slow(s, f);
-	}
-	f->name_len = p - pos;
 	return 0;
 }
 

@@ -168,7 +168,7 @@ static __always_inline int http_host_parse(struct http_scratch *s, __u64 start, 
 		word = http_word(s, pos);
 		stops = http_host_stops(word, before);
 		before = word >> 56;
-		pos += http_count(http_below(stops));
+		pos += http_count(stops);
 		if (stops)
 			break;
 	}

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The field names that the parsers act on, found by a perfect hash of a name's first eight bytes:
- * one multiplication and one comparison for the many names that nobody asks for. A new name needs
- * a new multiplier when its slot is taken; tests/unit/http_request_test.c looks every name up.
+ * Field names. http_common_find() recognises common names at a glance, with their colon, whether
+ * anything is done with them or not; http_name_find() finds those that are acted on among names
+ * whose bytes have been checked. Both are perfect hashes: one multiplication, one slot.
  */
 #ifndef SLUICE_HTTP_NAME_H
 #define SLUICE_HTTP_NAME_H
 
-#include "http_field.h"
+#include "http_message.h"
 
 enum http_field_id {
 	HTTP_FIELD_OTHER,
 	HTTP_FIELD_HOST,
 	HTTP_FIELD_CONNECTION,
+	HTTP_FIELD_PROXY_CONNECTION, /* llhttp takes it for Connection */
 	HTTP_FIELD_COOKIE,
 	HTTP_FIELD_ACCEPT_ENCODING,
 	HTTP_FIELD_CONTENT_LENGTH,
@@ -28,177 +29,82 @@ enum http_field_id {
 	HTTP_FIELD_LOOKALIKE,	 /* Content_Length, Transfer_Encoding */
 };
 
+/* A name that is acted on. Bytes are or'ed with 0x20. */
 struct http_name {
-	__u64 first8; /* lower case ('_' becomes DEL), zero padded */
+	__u64 first8; /* zero padded */
 	__u64 mid8;   /* bytes 8 to 15 of names longer than 16 */
 	__u64 last8;  /* the last eight bytes of names longer than 8 */
-	__u8 len;
-	__u8 is_prefix; /* any name that begins so */
-	__u16 id;	/* enum http_field_id */
-	__u32 pad;
+	__u16 len;
+	__u16 is_prefix; /* any name that begins so */
+	__u32 id;	 /* enum http_field_id */
 };
 
-#define HTTP_NAME_SLOTS 64
-#define HTTP_NAME_SHIFT 58
-#define HTTP_NAME_MULTIPLIER 0x612e7696a6cecc1bULL
+/* A common name of 9 to 31 bytes. */
+struct http_common {
+	__u64 first8;
+	__u64 last8; /* the last seven bytes and the colon */
+	__u64 mid8;  /* bytes 8 to 15, and the eight in front of last8, when longer than 15 */
+	__u64 rest8;
+	__u32 len;
+	__u32 id; /* enum http_field_id */
+};
+
+#include "http_name_table.h"
 
 #define HTTP_WORD(a, b, c, d, e, f, g, h)                                                   \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 
-static const struct http_name http_names[HTTP_NAME_SLOTS] = {
-	[0] = {
-		.first8 = HTTP_WORD('r', 's', 'c', 0, 0, 0, 0, 0),
-		.len = 3,
-		.id = HTTP_FIELD_RSC,
-	},
-	[3] = {
-		.first8 = HTTP_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', 0),
-		.len = 7,
-		.id = HTTP_FIELD_UPGRADE,
-	},
-	[4] = {
-		.first8 = HTTP_WORD('x', '-', 'f', 'o', 'r', 'w', 'a', 'r'),
-		.last8 = HTTP_WORD('r', 'w', 'a', 'r', 'd', 'e', 'd', '-'),
-		.len = 12,
-		.is_prefix = 1,
-		.id = HTTP_FIELD_FORWARDED,
-	},
-	[7] = {
-		.first8 = HTTP_WORD('c', 'o', 'o', 'k', 'i', 'e', 0, 0),
-		.len = 6,
-		.id = HTTP_FIELD_COOKIE,
-	},
-	[8] = {
-		.first8 = HTTP_WORD('i', 'f', '-', 'r', 'a', 'n', 'g', 'e'),
-		.len = 8,
-		.id = HTTP_FIELD_PRECONDITION,
-	},
-	[10] = {
-		.first8 = HTTP_WORD('h', 'o', 's', 't', 0, 0, 0, 0),
-		.len = 4,
-		.id = HTTP_FIELD_HOST,
-	},
-	[11] = {
-		.first8 = HTTP_WORD('i', 'f', '-', 'm', 'a', 't', 'c', 'h'),
-		.len = 8,
-		.id = HTTP_FIELD_PRECONDITION,
-	},
-	[12] = {
-		.first8 = HTTP_WORD('n', 'e', 'x', 't', '-', 'r', 'o', 'u'),
-		.last8 = HTTP_WORD('-', 'r', 'o', 'u', 't', 'e', 'r', '-'),
-		.len = 12,
-		.is_prefix = 1,
-		.id = HTTP_FIELD_RSC,
-	},
-	[16] = {
-		.first8 = HTTP_WORD('r', 'a', 'n', 'g', 'e', 0, 0, 0),
-		.len = 5,
-		.id = HTTP_FIELD_RANGE,
-	},
-	[17] = {
-		.first8 = HTTP_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r'),
-		.mid8 = HTTP_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n'),
-		.last8 = HTTP_WORD('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g'),
-		.len = 17,
-		.id = HTTP_FIELD_TRANSFER_ENCODING,
-	},
-	[19] = {
-		.first8 = HTTP_WORD('a', 'c', 'c', 'e', 'p', 't', '-', 'e'),
-		.last8 = HTTP_WORD('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g'),
-		.len = 15,
-		.id = HTTP_FIELD_ACCEPT_ENCODING,
-	},
-	[23] = {
-		.first8 = HTTP_WORD('x', '-', 'r', 'e', 'a', 'l', '-', 'i'),
-		.last8 = HTTP_WORD('-', 'r', 'e', 'a', 'l', '-', 'i', 'p'),
-		.len = 9,
-		.id = HTTP_FIELD_FORWARDED,
-	},
-	[24] = {
-		.first8 = HTTP_WORD('f', 'o', 'r', 'w', 'a', 'r', 'd', 'e'),
-		.last8 = HTTP_WORD('o', 'r', 'w', 'a', 'r', 'd', 'e', 'd'),
-		.len = 9,
-		.id = HTTP_FIELD_FORWARDED,
-	},
-	[26] = {
-		.first8 = HTTP_WORD('i', 'f', '-', 'n', 'o', 'n', 'e', '-'),
-		.last8 = HTTP_WORD('n', 'e', '-', 'm', 'a', 't', 'c', 'h'),
-		.len = 13,
-		.id = HTTP_FIELD_CONDITION,
-	},
-	[31] = {
-		.first8 = HTTP_WORD('c', 'o', 'n', 't', 'e', 'n', 't', 127),
-		.last8 = HTTP_WORD('t', 127, 'l', 'e', 'n', 'g', 't', 'h'),
-		.len = 14,
-		.id = HTTP_FIELD_LOOKALIKE,
-	},
-	[41] = {
-		.first8 = HTTP_WORD('e', 'x', 'p', 'e', 'c', 't', 0, 0),
-		.len = 6,
-		.id = HTTP_FIELD_EXPECT,
-	},
-	[48] = {
-		.first8 = HTTP_WORD('c', 'o', 'n', 'n', 'e', 'c', 't', 'i'),
-		.last8 = HTTP_WORD('n', 'n', 'e', 'c', 't', 'i', 'o', 'n'),
-		.len = 10,
-		.id = HTTP_FIELD_CONNECTION,
-	},
-	[53] = {
-		.first8 = HTTP_WORD('i', 'f', '-', 'u', 'n', 'm', 'o', 'd'),
-		.mid8 = HTTP_WORD('i', 'f', 'i', 'e', 'd', '-', 's', 'i'),
-		.last8 = HTTP_WORD('e', 'd', '-', 's', 'i', 'n', 'c', 'e'),
-		.len = 19,
-		.id = HTTP_FIELD_PRECONDITION,
-	},
-	[54] = {
-		.first8 = HTTP_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'),
-		.last8 = HTTP_WORD('t', '-', 'l', 'e', 'n', 'g', 't', 'h'),
-		.len = 14,
-		.id = HTTP_FIELD_CONTENT_LENGTH,
-	},
-	[60] = {
-		.first8 = HTTP_WORD('i', 'f', '-', 'm', 'o', 'd', 'i', 'f'),
-		.mid8 = HTTP_WORD('i', 'e', 'd', '-', 's', 'i', 'n', 'c'),
-		.last8 = HTTP_WORD('e', 'd', '-', 's', 'i', 'n', 'c', 'e'),
-		.len = 17,
-		.id = HTTP_FIELD_CONDITION,
-	},
-	[63] = {
-		.first8 = HTTP_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z'),
-		.last8 = HTTP_WORD('r', 'i', 'z', 'a', 't', 'i', 'o', 'n'),
-		.len = 13,
-		.id = HTTP_FIELD_AUTHORIZATION,
-	},
-};
-
-/* The slot of a name that may be of interest, or NULL. */
-static __always_inline const struct http_name *http_name_candidate(const struct http_field *f)
+/*
+ * The common name, colon behind it, of the line at `pos` (a masked one), or NULL. `lower` is the
+ * line's first word or'ed with 0x20. The eleventh byte tells the sec-* fields apart.
+ */
+static __always_inline const struct http_common *http_common_find(const struct http_scratch *s,
+								   __u64 pos, __u64 lower)
 {
-	const struct http_name *name;
+	__u64 key = lower ^ (__u64)(s->buf[pos + 10] | 0x20) << 56;
+	const struct http_common *name;
 
-	name = &http_names[(f->name_word * HTTP_NAME_MULTIPLIER) >> HTTP_NAME_SHIFT];
-	return name->first8 == f->name_word ? name : NULL;
+	name = &http_commons[(key * HTTP_COMMON_MULTIPLIER) >> HTTP_COMMON_SHIFT];
+	if (name->first8 != lower)
+		return NULL;
+	if ((http_word(s, pos + name->len - 7) | HTTP_REP(0x20)) != name->last8)
+		return NULL;
+	if (name->len > 15 &&
+	    ((http_load8(s->buf, pos + 8) | HTTP_REP(0x20)) != name->mid8 ||
+	     (http_word(s, pos + name->len - 15) | HTTP_REP(0x20)) != name->rest8))
+		return NULL;
+	return name;
 }
 
-/* Compares the rest of a candidate's name. Returns enum http_field_id. */
-static __always_inline __u32 http_name_id(const struct http_scratch *s, const struct http_field *f,
-					  const struct http_name *name)
+/*
+ * The name at `pos` (a masked one) that is acted on, or NULL. `first` is its first word or'ed with
+ * 0x20, zero padded. The name and its colon have been found well-formed.
+ */
+static __always_inline const struct http_name *http_name_find(const struct http_scratch *s,
+							       __u64 pos, __u64 first)
 {
-	__u64 middle = http_masked(f->name + 8);
-	__u64 tail = http_masked(f->name + name->len - 8);
+	static const struct http_name transfer_lookalike = {
+		.len = 17,
+		.id = HTTP_FIELD_LOOKALIKE,
+	};
+	const struct http_name *name;
+	__u64 differs;
 
-	if (name->is_prefix ? f->name_len <= name->len : f->name_len != name->len)
-		return HTTP_FIELD_OTHER;
-	if (name->len <= 8)
-		return name->id;
-	if ((http_word(s, tail) | HTTP_REP(0x20)) != name->last8)
-		return HTTP_FIELD_OTHER;
-	if (!name->mid8 || (http_word(s, middle) | HTTP_REP(0x20)) == name->mid8)
-		return name->id;
-	if (name->id == HTTP_FIELD_TRANSFER_ENCODING && http_byte(s, middle) == '_')
-		return HTTP_FIELD_LOOKALIKE;
-	return HTTP_FIELD_OTHER;
+	name = &http_names[(first * HTTP_NAME_MULTIPLIER) >> HTTP_NAME_SHIFT];
+	if (name->first8 != first)
+		return NULL;
+	if (!name->is_prefix && http_byte(s, pos + name->len) != ':')
+		return NULL;
+	if (name->len > 8 &&
+	    (http_word(s, pos + name->len - 8) | HTTP_REP(0x20)) != name->last8)
+		return NULL;
+	if (!name->mid8)
+		return name;
+	differs = (http_load8(s->buf, pos + 8) | HTTP_REP(0x20)) ^ name->mid8;
+	if (name->id == HTTP_FIELD_TRANSFER_ENCODING && differs == ('-' ^ ('_' | 0x20)))
+		return &transfer_lookalike;
+	return differs ? NULL : name;
 }
 
 #endif

@@ -37,8 +37,12 @@ static __always_inline enum http_reject http_request_host(struct http_scratch *s
 	return HTTP_REJECT_NONE;
 }
 
-/* Connection: options that concern persistence. */
-static __always_inline void http_request_connection(struct http_scratch *s, struct http_value v)
+/*
+ * Connection: options that concern persistence. llhttp reads Proxy-Connection in the same way; what
+ * it says is believed as far as it is the cautious reading (RFC 9112, C.2.2).
+ */
+static __always_inline void http_request_connection(struct http_scratch *s, struct http_value v,
+						    bool keep)
 {
 	__u32 options = http_option(s, v.start, v.end);
 
@@ -46,7 +50,7 @@ static __always_inline void http_request_connection(struct http_scratch *s, stru
 		options = http_option_list(s, v.start, v.end);
 	if (options & HTTP_OPTION_CLOSE)
 		s->req.flags |= HTTP_CONN_CLOSE;
-	if (options & HTTP_OPTION_KEEP_ALIVE)
+	if (options & HTTP_OPTION_KEEP_ALIVE && keep)
 		s->req.flags |= HTTP_CONN_KEEP;
 	if (options & HTTP_OPTION_UPGRADE)
 		s->req.flags |= HTTP_CONN_UPGRADE;
@@ -117,7 +121,8 @@ HTTP_FUNC int http_request_field(struct http_scratch *s HTTP_NONNULL, __u32 id, 
 	case HTTP_FIELD_HOST:
 		return http_request_host(s, v);
 	case HTTP_FIELD_CONNECTION:
-		http_request_connection(s, v);
+	case HTTP_FIELD_PROXY_CONNECTION:
+		http_request_connection(s, v, id == HTTP_FIELD_CONNECTION);
 		return HTTP_REJECT_NONE;
 	case HTTP_FIELD_COOKIE:
 		if (r->flags & HTTP_COOKIE) {
@@ -209,11 +214,9 @@ static __always_inline int http_request_stopped(struct http_scratch *s, int line
  */
 HTTP_FUNC int http_request_run(struct http_scratch *s HTTP_NONNULL)
 {
-	const struct http_name *name;
 	struct http_field f;
 	__u64 len = s->len;
 	__u64 pos;
-	__u32 id;
 	int line;
 
 	__builtin_memset(&s->req, 0, sizeof(s->req));
@@ -229,13 +232,9 @@ HTTP_FUNC int http_request_run(struct http_scratch *s HTTP_NONNULL)
 		if (line < 0)
 			break;
 		pos = f.end + 2;
-		name = http_name_candidate(&f);
-		if (!name)
+		if (f.id == HTTP_FIELD_OTHER)
 			continue;
-		id = http_name_id(s, &f, name);
-		if (!id)
-			continue;
-		line = http_request_field(s, id, f.name + f.name_len + 1, f.end);
+		line = http_request_field(s, f.id, f.value, f.end);
 		if (line)
 			return http_request_bad(&s->req, line);
 	}

@@ -107,11 +107,9 @@ static __always_inline int http_response_stopped(struct http_scratch *s, int lin
 HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 {
 	struct http_response *r = &s->resp;
-	const struct http_name *name;
 	struct http_field f;
 	__u64 len = s->len;
 	__u64 pos;
-	__u32 id;
 	int line;
 
 	__builtin_memset(r, 0, sizeof(*r));
@@ -127,13 +125,9 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 		if (line < 0)
 			break;
 		pos = f.end + 2;
-		name = http_name_candidate(&f);
-		if (!name)
+		if (f.id == HTTP_FIELD_OTHER)
 			continue;
-		id = http_name_id(s, &f, name);
-		if (!id)
-			continue;
-		line = http_response_field(s, id, f.name + f.name_len + 1, f.end);
+		line = http_response_field(s, f.id, f.value, f.end);
 		if (line)
 			return http_response_bad(r, line);
 	}

@@ -37,7 +37,7 @@
 #endif
 
 #define HTTP_BUF_BYTES 16384 /* longest head that is parsed; Node's own limit is 16 KB */
-#define HTTP_BUF_SLACK 32    /* readable bytes behind it, of any content */
+#define HTTP_BUF_SLACK 64    /* readable bytes behind it, of any content */
 
 #define HTTP_ONES 0x0101010101010101ULL
 #define HTTP_REP(byte) (HTTP_ONES * (byte))
@@ -130,19 +130,29 @@ static __always_inline __u64 http_below(__u64 stops)
 	return (stops - 1) & ~stops;
 }
 
-/* Number of those bytes, 0 to 8. */
-static __always_inline __u64 http_count(__u64 below)
+/* Index of the byte that holds the first stop; there is one. */
+static __always_inline __u64 http_first(__u64 stops)
 {
-	return ((below & HTTP_ONES) * HTTP_ONES) >> 56;
+	/* the lowest bit, 1 << 8 * i, moves the i-th of these numbers to the top */
+	return (((stops & (0 - stops)) >> 7) * 0x0020406080a0c0e0ULL) >> 61;
 }
 
-/* Not visible ASCII, not SP: control bytes, DEL, and obs-text, which the callers tell apart. */
-static __always_inline __u64 http_value_stops(__u64 word)
+/* The same, 8 when there is none. */
+static __always_inline __u64 http_count(__u64 stops)
 {
-	return ((word - HTTP_REP(0x20)) | (word + HTTP_ONES)) & HTTP_HIGH;
+	return stops ? http_first(stops) : 8;
 }
 
-/* The same, HTAB and obs-text allowed: what may not occur in a field value (RFC 9110, 5.5). */
+/*
+ * Not visible ASCII, not SP: control bytes, DEL, and obs-text, which the callers tell apart. The
+ * other bits of the bytes are noise.
+ */
+static __always_inline __u64 http_value_flags(__u64 word)
+{
+	return (word - HTTP_REP(0x20)) | (word + HTTP_ONES);
+}
+
+/* Control bytes but HTAB: what may not occur in a field value (RFC 9110, 5.5). */
 static __always_inline __u64 http_control_stops(__u64 word)
 {
 	__u64 low = word & ~HTTP_HIGH;
@@ -160,6 +170,12 @@ static __always_inline __u64 http_name_stops(__u64 word)
 	__u64 dash = (word ^ HTTP_REP('-')) + HTTP_REP(0x7f);
 
 	return ((other & dash) | word) & HTTP_HIGH;
+}
+
+/* Is the first stop, if there is one, a colon? */
+static __always_inline bool http_stops_at_colon(__u64 word, __u64 stops)
+{
+	return stops & (0 - stops) & ((word ^ HTTP_REP(':')) - HTTP_ONES);
 }
 
 /* Letters, digits, '-', '.', '/' and '_'. */
@@ -219,7 +235,7 @@ enum http_class {
 	HTTP_HEX = 1 << 3,
 	HTTP_DIGIT = 1 << 4,
 	HTTP_PATH = 1 << 5,   /* path bytes that mean themselves; see HTTP_PLAIN_PATH */
-	HTTP_TARGET = 1 << 6, /* allowed in a target: visible ASCII and obs-text, without '#' */
+	HTTP_TARGET = 1 << 6, /* allowed in a target: visible ASCII without '#' */
 };
 
 #define HTTP_C_WORD (HTTP_TOKEN | HTTP_HOST | HTTP_NAME | HTTP_PATH | HTTP_TARGET)
@@ -262,7 +278,6 @@ static const __u8 http_classes[256] = {
 	[']'] = HTTP_TARGET,
 	['{'] = HTTP_TARGET,
 	['}'] = HTTP_TARGET,
-	[0x80 ... 0xff] = HTTP_TARGET,
 };
 
 static __always_inline bool http_is(__u8 byte, __u8 classes)

@@ -67,15 +67,9 @@ static __always_inline __u64 http_query_end(const struct http_scratch *s, __u64 
 	pos = http_unknown(s, pos);
 	while (http_before(&pos, len) && HTTP_CAN_LOOP) {
 		stops = http_query_stops(http_word(s, pos));
-		pos += http_count(http_below(stops));
+		pos += http_count(stops);
 		if (stops)
 			break;
-	}
-	pos = http_unknown(s, pos);
-	while (http_before(&pos, len) && HTTP_CAN_LOOP) { /* obs-text */
-		if (!http_is(http_byte(s, pos), HTTP_TARGET))
-			break;
-		pos++;
 	}
 	return pos;
 }
@@ -228,42 +222,45 @@ HTTP_FUNC int http_target_slow(struct http_scratch *s HTTP_NONNULL, __u32 pos)
 	return end < 0 ? end : http_path_slow(s, end);
 }
 
-/* Origin form: `pos` < len is at the '/'. As http_path_slow(). */
-static __always_inline int http_target_origin(struct http_scratch *s, __u64 pos, __u64 len)
+/* Origin form whose path, from `pos` to `end`, holds nothing but letters, digits, '-' ... */
+static __always_inline int http_target_plain(struct http_scratch *s, __u64 pos, __u64 end,
+					     __u64 len)
 {
 	struct http_request *r = &s->req;
-	__u64 word, stops, below;
-	__u64 at = pos;
-	const __u8 *p;
+	__u8 byte = http_byte(s, end);
 
-	r->flags |= HTTP_ORIGIN_FORM;
-	while (HTTP_CAN_LOOP) {
-		at = http_masked(at);
-		p = s->buf + at;
-		word = http_load8(p, 1);
-		stops = http_path_stops(word);
-		below = http_below(stops);
-		if (http_dot_stops(http_load8(p, 0), word) & below)
-			return http_path_slow(s, pos);
-		if (stops)
-			break;
-		at += 8;
-		if (at >= len)
-			return HTTP_LINE_MORE;
-	}
-	at += http_count(below) + 1;
-	if (at >= len)
+	if (end >= len)
 		return HTTP_LINE_MORE;
-	if (http_byte(s, at) != ' ' && http_byte(s, at) != '?')
+	if (byte != ' ' && byte != '?')
 		return http_path_slow(s, pos);
 	r->path_off = pos;
-	r->path_len = at - pos;
+	r->path_len = end - pos;
 	r->flags |= HTTP_PLAIN_PATH;
-	if (http_byte(s, at) == ' ')
-		return at;
+	if (byte == ' ')
+		return end;
 	r->flags |= HTTP_QUERY;
-	at = http_query_end(s, at + 1, len);
-	return http_target_ends(s, at, len);
+	end = http_query_end(s, end + 1, len);
+	return http_target_ends(s, end, len);
+}
+
+/* Origin form: `pos`, a masked one, is at the '/'. As http_path_slow(). */
+static __always_inline int http_target_origin(struct http_scratch *s, __u64 pos, __u64 len)
+{
+	__u64 word, stops, below;
+	__u64 at = pos;
+
+	s->req.flags |= HTTP_ORIGIN_FORM;
+	do {
+		word = http_load8(s->buf + at, 1);
+		stops = http_path_stops(word);
+		below = http_below(stops);
+		if (http_dot_stops(http_load8(s->buf + at, 0), word) & below)
+			return http_path_slow(s, pos);
+		if (stops)
+			return http_target_plain(s, pos, at + 1 + http_first(stops), len);
+		at += 8;
+	} while (http_before(&at, len) && HTTP_CAN_LOOP);
+	return HTTP_LINE_MORE;
 }
 
 /* `HTTP/digit.digit CRLF` at `pos`. Returns the position behind it or an enum http_line. */
@@ -350,7 +347,7 @@ static __always_inline int http_request_line(struct http_scratch *s, __u64 len)
 			return end;
 		pos = http_unknown(s, end + 1);
 	}
-	if (pos >= len)
+	if (!http_before(&pos, len))
 		return HTTP_LINE_MORE;
 	r->target_off = pos;
 	if (http_byte(s, pos) == '/' && r->method != HTTP_CONNECT)

@@ -26,8 +26,12 @@ static __always_inline bool http_is_space(__u8 byte)
 static __always_inline struct http_value http_value_strip(const struct http_scratch *s,
 							  __u64 start, __u64 end)
 {
-	struct http_value v = { start, end };
-	__u64 last;
+	struct http_value v = { start + (http_byte(s, start) == ' '), end };
+	__u64 last = end - 1;
+
+	if (v.start < end && !http_is_space(http_byte(s, v.start)) &&
+	    !http_is_space(http_byte(s, last)))
+		return v;
 
 	while (http_before(&v.start, v.end) && HTTP_CAN_LOOP) {
 		if (!http_is_space(s->buf[v.start]))

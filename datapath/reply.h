@@ -130,12 +130,12 @@ __noinline int reply_pump(struct __sk_buff *skb, struct run *r NONNULL, struct f
 {
 	struct object *o = reply_object(f);
 	__u32 end, ack = f->rcv_nxt - f->req_len;
-	int err, sent = 0;
+	int err;
 
 	if (!o)
 		return REPLY_STALE;
 	end = f->tx_start + reply_len(f, o);
-	while (sent < REPLY_MAX_SEGMENTS && can_loop) {
+	for (r->sent = 0; r->sent < REPLY_MAX_SEGMENTS && can_loop; r->sent++) {
 		bool fin_only = f->reply & REPLY_CLOSE && f->snd_nxt == end, last;
 		__u32 n = 0;
 
@@ -151,9 +151,8 @@ __noinline int reply_pump(struct __sk_buff *skb, struct run *r NONNULL, struct f
 		if (seq_before(f->snd_nxt, f->recover))
 			count(STAT_RESENT);
 		f->snd_nxt += n + (last && f->reply & REPLY_CLOSE ? 1 : 0);
-		sent++;
 	}
-	return sent;
+	return r->sent;
 }
 
 /* The answer cannot be finished: the client gets a RST instead of bytes that would not fit. */

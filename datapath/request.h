@@ -175,6 +175,15 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 	return request_accept(r, f, leg);
 }
 
+/* Headers that claim another client address are believed of nobody here; Node may believe them, so
+ * they pass from load balancers only. */
+static __always_inline bool request_may_claim(const struct flow *f)
+{
+	const struct settings *s = settings_get();
+
+	return f->flags & FLOW_TRUSTED || (s && s->flags & SETTINGS_FORWARDED_PASS);
+}
+
 /* Where the whole request in run.http goes. */
 static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -183,8 +192,13 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 	bool get = q->method == HTTP_GET || q->method == HTTP_HEAD;
 	struct target *t = &r->target;
 
+	if (q->flags & HTTP_FORWARDED && !request_may_claim(f))
+		return request_error(r, f, CANNED_400, STAT_FORWARDED);
+	/* A client of HTTP/1.0 would need `Connection: keep-alive` in the answer (RFC 9112, C.2.2). */
 	r->reply_flags = (q->method == HTTP_HEAD ? REPLY_HEAD : 0) |
-			 (q->flags & HTTP_KEEP_ALIVE && !(r->pkt.flags & TCP_FIN) ? 0 : REPLY_CLOSE);
+			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !(r->pkt.flags & TCP_FIN) ?
+				  0 :
+				  REPLY_CLOSE);
 	if (t->kind == TARGET_CANNED) {
 		if (q->flags & HTTP_BODY)
 			r->reply_flags |= REPLY_CLOSE;

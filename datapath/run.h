@@ -38,6 +38,13 @@ struct pkt {
 	__u8 pad[3];
 };
 
+/* What a SYN cookie has kept of the client's options. */
+struct cookie_options {
+	__u16 mss;
+	__u8 wscale; /* 0xff: none */
+	__u8 sack;
+};
+
 /* A segment that the gateway makes itself. */
 struct segment {
 	struct ip_addr src, dst;
@@ -58,6 +65,7 @@ struct segment {
 struct run {
 	struct pkt pkt;
 	struct segment seg;
+	struct cookie_options cookie;
 	__u8 hdr[HDR_MAX + 10]; /* the packet's headers as they came */
 	__u8 out[HDR_MAX + 10]; /* headers being built */
 	__u64 now_ns;
@@ -75,10 +83,11 @@ struct run {
 	__u32 default_pool; /* of the VIP */
 	__u32 label_off, label_len; /* rest of the host name being looked up */
 	/* Loop counters live here: on the stack each round would be a new state for the verifier. */
-	__u32 pick, opens, refusals;
+	__u32 pick, opens, refusals, sent;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes. */
 	struct vip_key vip_key;
 	struct flow_key flow_key;
+	struct cidr_key cidr_key;
 	struct leg_key leg_key;
 	struct leg_key open_key;
 	struct backend_addr_key backend_key;

@@ -11,17 +11,16 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 					  struct flow_key *key, const struct uplink *uplink)
 {
 	struct pkt *p = &r->pkt;
-	struct cookie_options options;
 	struct flow *f;
 	int verdict;
 
-	if (p->flags & TCP_ACK && !(p->flags & TCP_RST) && cookie_check(r, &options)) {
+	if (p->flags & TCP_ACK && !(p->flags & TCP_RST) && cookie_check(r)) {
 		if (!flow_insert(r, key))
 			return drop(STAT_FLOW_FULL);
 		f = flow_at(r->flow_slot);
 		if (!f)
 			return VERDICT_DROP;
-		client_begin(r, f, &options, uplink->mtu);
+		client_begin(r, f, uplink->mtu);
 		count(STAT_COOKIE_OK);
 		verdict = client_flow(skb, r, f, uplink->id);
 		lock_release(&f->owner);
@@ -33,13 +32,16 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 	return handshake_reset(skb, r);
 }
 
-/* True if a tombstone gives way to a new connection of its tuple (RFC 6191; RFC 9293, 3.6.1). */
-static __always_inline bool uplink_reuses(const struct run *r, const struct flow *f)
+/* True if a tombstone gives way to a new connection of its tuple (RFC 6191; RFC 9293, 3.6.1): a SYN,
+ * or what follows one, with numbers that the old connection cannot have had. */
+static __always_inline bool uplink_reuses(struct run *r, const struct flow *f)
 {
 	const struct pkt *p = &r->pkt;
 
-	return flow_is_tombstone(f) && (seq_after(p->seq, f->rcv_nxt) ||
-					(p->has_ts && seq_after(p->tsval, f->ts_recent)));
+	if (!flow_is_tombstone(f) || p->flags & TCP_RST ||
+	    !(seq_after(p->seq, f->rcv_nxt) || (p->has_ts && seq_after(p->tsval, f->ts_recent))))
+		return false;
+	return p->flags & TCP_SYN || cookie_check(r);
 }
 
 static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,

@@ -33,8 +33,11 @@ static struct endpoint endpoint(const char *text, uint16_t port)
 static struct config_backend backend(const char *text, const char *netns)
 {
 	return (struct config_backend){
-		.name = (char *)"n", .address = endpoint(text, 3000), .netns = (char *)netns,
-		.interface = (char *)(netns ? "eth0" : NULL), .weight = 1,
+		.name = (char *)"n",
+		.address = endpoint(text, 3000),
+		.netns = (char *)netns,
+		.interface = (char *)(netns ? "eth0" : NULL),
+		.weight = 1,
 	};
 }
 
@@ -149,7 +152,9 @@ static void test_backend_partial(void **state)
 	struct fixture *f = *state;
 
 	f->state->backends[5] = (struct state_backend){
-		.used = true, .partial = true, .address = endpoint("10.0.0.1", 3000),
+		.used = true,
+		.partial = true,
+		.address = endpoint("10.0.0.1", 3000),
 		.address6 = endpoint("fd00::1", 3000),
 	};
 	f->backends[0] = backend("10.0.0.1", "a");

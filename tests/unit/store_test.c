@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * store.c, store_open.c and extent.c against maps in user space: `objects` is an array, regions are
- * memfds, so neither root nor a kernel with BPF is needed. Restarts are store_close() and
+ * store.c, store_open.c and extent.c against the maps of fake_maps.h. A restart is store_close() and
  * store_open() over the same maps.
  */
 #define _GNU_SOURCE 1
@@ -11,104 +10,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "abi.h"
 #include "extent.h"
+#include "fake_maps.h"
 #include "store.h"
-
-#define OBJECTS_FD 9001
-#define REGIONS_FD 9002
-
-/* --- the maps ----------------------------------------------------------------------------------*/
-
-static struct object *objects; /* MAX_OBJECTS */
-static int regions[MAX_REGIONS];
-static uint32_t n_regions;
-
-int bpf_map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size,
-		   __u32 max_entries, const struct bpf_map_create_opts *opts)
-{
-	int fd = memfd_create(name, 0);
-
-	assert_int_equal(type, BPF_MAP_TYPE_ARRAY);
-	assert_int_equal(key_size, sizeof(uint32_t));
-	assert_int_equal(max_entries, 1);
-	assert_int_equal(opts->map_flags, BPF_F_MMAPABLE);
-	assert_int_equal(ftruncate(fd, value_size), 0);
-	return fd;
-}
-
-int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)
-{
-	uint32_t index = *(const uint32_t *)key;
-
-	assert_int_equal(flags, BPF_ANY);
-	if (fd == OBJECTS_FD) {
-		memcpy(&objects[index], value, sizeof(objects[index]));
-		return 0;
-	}
-	assert_int_equal(fd, REGIONS_FD);
-	assert_int_equal(index, n_regions);
-	regions[n_regions++] = dup(*(const int *)value);
-	return 0;
-}
-
-int bpf_map_lookup_elem(int fd, const void *key, void *value)
-{
-	uint32_t index = *(const uint32_t *)key;
-
-	assert_int_equal(fd, REGIONS_FD);
-	if (index >= n_regions) {
-		errno = ENOENT;
-		return -1;
-	}
-	memcpy(value, &index, sizeof(index));
-	return 0;
-}
-
-int bpf_map_get_fd_by_id(__u32 id)
-{
-	return dup(regions[id]);
-}
-
-int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *len)
-{
-	struct bpf_map_info *map = info;
-
-	(void)len;
-	assert_int_equal(fd, OBJECTS_FD);
-	map->key_size = sizeof(uint32_t);
-	map->value_size = sizeof(struct object);
-	return 0;
-}
-
-int bpf_map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, __u32 *count,
-			 const struct bpf_map_batch_opts *opts)
-{
-	uint32_t first = in ? *(uint32_t *)in : 0, i;
-
-	(void)opts;
-	assert_int_equal(fd, OBJECTS_FD);
-	for (i = 0; i < *count && first + i < MAX_OBJECTS; i++) {
-		((uint32_t *)keys)[i] = first + i;
-		((struct object *)values)[i] = objects[first + i];
-	}
-	*count = i;
-	*(uint32_t *)out = first + i;
-	if (first + i < MAX_OBJECTS)
-		return 0;
-	errno = ENOENT;
-	return -1;
-}
-
-/* --- helpers -----------------------------------------------------------------------------------*/
 
 static struct store *store;
 
@@ -140,8 +47,12 @@ static int put_bytes(const char *head, const char *close_head, const void *body,
 		     struct object_ref *out)
 {
 	struct object_source source = {
-		.head = head, .head_len = strlen(head), .close_head = close_head,
-		.close_len = strlen(close_head), .body = body, .body_len = len,
+		.head = head,
+		.head_len = strlen(head),
+		.close_head = close_head,
+		.close_len = strlen(close_head),
+		.body = body,
+		.body_len = len,
 	};
 
 	return store_put(store, &source, out);
@@ -151,7 +62,8 @@ static struct object_ref put(const char *body)
 {
 	struct object_ref ref;
 
-	assert_int_equal(put_bytes("head\r\n\r\n", "close head\r\n\r\n", body, strlen(body), &ref), 0);
+	assert_int_equal(put_bytes("head\r\n\r\n", "close head\r\n\r\n", body, strlen(body), &ref),
+			 0);
 	return ref;
 }
 
@@ -185,8 +97,6 @@ static struct store_usage usage(void)
 	store_usage(store, &out);
 	return out;
 }
-
-/* --- tests -------------------------------------------------------------------------------------*/
 
 static void test_put(void **state)
 {

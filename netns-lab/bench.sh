@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# bench.sh: Sluice beside nginx, Node alone and a floor, as ratios in one run (`make bench`).
+# Needs root, build/sluice and what `make deps` installs. Environment:
+#   ROUNDS=7   rounds; each has every contestant once, and the median of them counts
+#   SECONDS=2  of load for one contestant in one round
+#   ONLY=TEXT  only the cases with that text in their name
+# Exit code 0 when it measured, whatever the numbers are; 1 when it could not.
+# Here: preparations, and the end of everything by trap. The measuring is bench/run.py.
+#
+#   plain   10.80.20.1 to the client, 10.80.21.1 to node1: nginx, and the way to Node alone
+#   mirror  10.80.30.2 to the client: the floor
+# They stand beside the lab, so that no program of the gateway runs for what Sluice is compared
+# with, and that all contestants share one Node process.
+
+set -euo pipefail
+
+HERE=$(dirname -- "$(readlink -f -- "$0")")
+ROOT=$(dirname -- "$HERE")
+PATH=$PATH:/usr/sbin:/sbin
+
+# Not $SECONDS: in bash that is a clock, which has begun to run.
+requested_seconds() {
+	tr '\0' '\n' <"/proc/$$/environ" | sed -n 's/^SECONDS=//p'
+}
+
+ROUNDS=${ROUNDS:-7}
+BENCH_SECONDS=$(requested_seconds)
+BENCH_SECONDS=${BENCH_SECONDS:-2}
+export LAB=bn$$ ROUNDS BENCH_SECONDS ONLY=${ONLY:-}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-bench.XXXXXX")
+children=() # pids
+
+# shellcheck source-path=SCRIPTDIR source=bench/peers.sh
+. "$HERE/bench/peers.sh"
+
+die() {
+	echo "bench: $*" >&2
+	exit 1
+}
+
+lab() {
+	"$HERE/lab" "$@"
+}
+
+# in_netns NAME COMMAND...
+in_netns() {
+	local ns=$LAB-$1
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+# start NAME NETNS COMMAND...: in the background; its output is NAME.log, its pid the last child.
+start() {
+	local name=$1 ns=$LAB-$2
+	shift 2
+	nsenter --net="/run/netns/$ns" -- "$@" </dev/null >"$work/$name.log" 2>&1 &
+	children+=("$!")
+}
+
+# await NAME COMMAND...: until the command succeeds; dies with NAME.log after five seconds.
+await() {
+	local name=$1 tries
+	shift
+	for ((tries = 0; tries < 100; tries++)); do
+		"$@" && return
+		kill -0 "${children[-1]}" 2>/dev/null || break
+		sleep 0.05
+	done
+	tail -n 20 "$work/$name.log" >&2
+	die "$name is not ready, see its log above"
+}
+
+end_children() {
+	local i pid
+	for ((i = ${#children[@]} - 1; i >= 0; i--)); do
+		pid=${children[i]}
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+clean_up() {
+	local status=$?
+	trap '' INT TERM
+	end_children
+	delete_networks
+	[[ ! -e /run/sluice-lab/$LAB ]] || lab down || status=1
+	rm -rf -- "$work"
+	exit "$status"
+}
+
+# --- preparations ---------------------------------------------------------------------------------
+
+preflight() {
+	local tool
+	[[ $ROUNDS =~ ^[1-9][0-9]{0,2}$ ]] || die "ROUNDS=$ROUNDS: a number from 1 to 999"
+	[[ $BENCH_SECONDS =~ ^[1-9][0-9]{0,2}$ ]] ||
+		die "SECONDS=$BENCH_SECONDS: a number from 1 to 999"
+	[[ $(id -u) == 0 ]] || die "needs root"
+	for tool in bpftool cc curl nginx python3 taskset wrk; do
+		command -v "$tool" >/dev/null || die "$tool is missing: run make deps"
+	done
+	[[ -x $ROOT/build/sluice && -f $ROOT/build/vmlinux.h ]] ||
+		die "build/sluice is missing: run make"
+}
+
+# compiler: prints the clang that the Makefile would take.
+compiler() {
+	local name
+	for name in ${CLANG:+"$CLANG"} clang-19 clang-18 clang; do
+		command -v "$name" && return
+	done
+	die "clang is missing: run make deps"
+}
+
+# build_tools: reflector and mixed, into the directory of this run.
+build_tools() {
+	local clang flags=(-O2 -g -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE)
+	clang=$(compiler)
+	"$clang" -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
+		-Wno-missing-declarations -Wno-address-of-packed-member \
+		-I"$ROOT/datapath" -I"$ROOT/build" \
+		-c "$HERE/bench/reflector.bpf.c" -o "$work/reflector.bpf.o"
+	bpftool gen skeleton "$work/reflector.bpf.o" name reflector_bpf >"$work/reflector.skel.h"
+	cc "${flags[@]}" -I"$work" -o "$work/reflector" "$HERE/bench/reflector.c" -lbpf
+	cc "${flags[@]}" -o "$work/mixed" "$HERE/bench/mixed.c"
+}
+
+# component NAME BYTES: a file with a known pattern, and its section of the configuration.
+component() {
+	awk -v n="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%c", 97 + i % 26 }' \
+		>"$work/www/c/$1"
+	cat >>"$work/gateway.ini" <<-EOF
+		[component $1]
+		path = /c/$1
+		file = www/c/$1
+		type = text/html
+	EOF
+}
+
+# generate_conf: components of four sizes, one route to node1, no health probes in between.
+generate_conf() {
+	mkdir -p "$work/www/c"
+	cat >"$work/gateway.ini" <<-EOF
+		[gateway]
+		uplink = gw0
+		vip = 10.80.9.9:80
+		admin = $work/admin.sock
+		[backend node1]
+		address = 10.80.1.2:3000
+		netns = $LAB-node1
+		interface = eth0
+		[pool ssr]
+		backends = node1
+		default = yes
+		[route a]
+		path = /a/
+		pool = ssr
+	EOF
+	component 1k 1024
+	component 14k 14336
+	component 32k 32768
+	component 64k 65536
+}
+
+# prepare_client: a connection for each request uses up ports faster than TIME_WAIT frees them.
+prepare_client() {
+	in_netns client sysctl -qw net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=1
+}
+
+# --- all answers are right before anything is measured --------------------------------------------
+
+# same_body URL FILE
+same_body() {
+	in_netns client curl -sf --max-time 5 -o "$work/body" "$1" ||
+		die "$1 does not answer with 200 (curl's exit code $?)"
+	cmp "$work/body" "$2" || die "$1 does not answer with the bytes of ${2##*/}"
+}
+
+verify() {
+	local size
+	for size in 1k 14k 32k 64k; do
+		same_body "$SLUICE_URL/c/$size" "$work/www/c/$size"
+		same_body "$NGINX_URL/c/$size" "$work/www/c/$size"
+	done
+	same_body "$CACHE_URL/a/bytes/1024" "$work/www/c/1k"
+	same_body "$FLOOR_URL/" "$work/www/c/1k"
+	in_netns client curl -sf --max-time 5 -o "$work/miss" "$NODE_URL/a/bytes/1000" ||
+		die "Node does not answer"
+	same_body "$SLUICE_URL/a/bytes/1000" "$work/miss"
+	same_body "$NGINX_URL/a/bytes/1000" "$work/miss"
+}
+
+# lab_pid NAME: of a process that the lab started.
+lab_pid() {
+	cut -d ' ' -f 1 "/run/sluice-lab/$LAB/$1.pid"
+}
+
+main() {
+	preflight
+	trap clean_up EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	build_tools
+	generate_conf
+	lab up --conf "$work/gateway.ini"
+	prepare_client
+	build_networks
+	start_nginx
+	start_reflector
+	verify
+	# In the background, so that a signal is heeded at once; -B: no files beside the sources.
+	MIXED=$work/mixed NGINX_PID=$(<"$work/nginx.pid") REFLECTOR_PID=$reflector_pid \
+		NODE_PID=$(lab_pid node1) GATEWAY_PID=$(lab_pid gateway) \
+		python3 -B "$HERE/bench/run.py" &
+	children+=("$!")
+	wait "$!"
+}
+
+main

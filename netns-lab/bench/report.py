@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tables. Values are medians of the rounds; ratios are medians of each round's own ratio."""
+
+import statistics
+
+import cases
+
+METRIC_NAMES = {'cpu_us': 'CPU per request', 'rate': 'requests/s', 'p50_us': 'p50',
+                'p99_us': 'p99'}
+
+
+def median_of(samples, metric):
+    """Of one contestant."""
+    return statistics.median(getattr(sample, metric) for sample in samples)
+
+
+def ratio_of(top, bottom, metric):
+    """Median over rounds of two contestants, or None."""
+    pairs = [(getattr(a, metric), getattr(b, metric)) for a, b in zip(top, bottom)]
+    ratios = [a / b for a, b in pairs if a and b]
+    return statistics.median(ratios) if ratios else None
+
+
+def spread_of(samples):
+    """Distance of the middle half's ends of the requests per second, in percent of the median."""
+    rates = [sample.rate for sample in samples]
+    middle = statistics.median(rates)
+    if len(rates) < 2 or not middle:
+        return None
+    low, _, high = statistics.quantiles(rates, n=4, method='inclusive')
+    return (high - low) / middle * 100
+
+
+def cell(value, pattern):
+    """The value in that format; a dash for what was not measured."""
+    return pattern.format(value) if value else '-'
+
+
+def print_table(heading, rows):
+    """Columns as wide as needed; the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [heading, *rows]) for i in range(len(heading))]
+    for row in [heading, *rows]:
+        columns = [text.rjust(width) for text, width in zip(row, widths)]
+        columns[0] = row[0].ljust(widths[0])
+        print('  '.join(columns).rstrip())
+
+
+def measured_rows(case, by_contestant):
+    """One row for each contestant."""
+    ours = by_contestant[cases.SLUICE]
+    for contestant, samples in by_contestant.items():
+        rate = ratio_of(ours, samples, 'rate')
+        cpu = ratio_of(samples, ours, 'cpu_us')
+        is_open = isinstance(case, cases.MixedCase)  # the rate is given, not found
+        yield [f'  {contestant}',
+               cell(median_of(samples, 'rate'), '{:,.0f}'),
+               cell(median_of(samples, 'cpu_us'), '{:.1f}'),
+               cell(median_of(samples, 'p50_us'), '{:,.0f}'),
+               cell(median_of(samples, 'p99_us'), '{:,.0f}'),
+               '-' if is_open else cell(rate, '{:.2f}x'),
+               cell(cpu, '{:.2f}x'),
+               '-' if is_open else cell(spread_of(samples), '{:.0f} %'),
+               str(sum(sample.errors for sample in samples))]
+
+
+def print_measured(results):
+    """Everything, case by case."""
+    heading = ['', 'req/s', 'CPU us', 'p50 us', 'p99 us', 'sluice req/s', "CPU / sluice's",
+               'spread', 'errors']
+    rows = []
+    for case, by_contestant in results.items():
+        rows.append([case.name] + [''] * (len(heading) - 1))
+        rows.extend(measured_rows(case, by_contestant))
+    print_table(heading, rows)
+
+
+def verdict(ratio, is_met):
+    """The last column."""
+    if ratio is None:
+        return 'not measured'
+    return 'met' if is_met else 'MISSED'
+
+
+def target_row(target, by_contestant):
+    """What, target, measured, verdict."""
+    ratio = ratio_of(by_contestant[target.top], by_contestant[target.bottom], target.metric)
+    sign = '>=' if target.at_least else '<='
+    what = f'{target.case.name}: {METRIC_NAMES[target.metric]}, {target.top} / {target.bottom}'
+    return [what, f'{sign} {target.limit:g}', cell(ratio, '{:.2f}'),
+            verdict(ratio, ratio is not None and target.is_met(ratio))]
+
+
+def print_targets(results, browser_ns):
+    """Those of section 7 that this command measures."""
+    rows = [target_row(target, results[target.case]) for target in cases.TARGETS
+            if target.case in results]
+    if browser_ns is not None:
+        rows.append(["1 KB hit, a browser's headers: ns of uplink_ingress",
+                     f'<= {cases.BROWSER_TARGET_NS}', f'{browser_ns:.0f}',
+                     verdict(browser_ns, browser_ns <= cases.BROWSER_TARGET_NS)])
+    print_table(['', 'target', 'measured', ''], rows)
+
+
+def print_programs(times):
+    """Run time of each program under each load."""
+    rows = [[time.load, time.name, f'{time.ns_per_run:.0f}', f'{time.runs_per_request:.2f}']
+            for time in times]
+    print_table(['', 'program', 'ns/run', 'runs/request'], rows)

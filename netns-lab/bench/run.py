@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The benchmark, in the lab that bench.sh has prepared: measures, then prints the tables."""
+
+import os
+import platform
+import signal
+import sys
+import time
+
+import cases
+import measure
+import programs
+import report
+
+WARM_UP_SECONDS = 2
+IDLE_SECONDS = 1
+
+
+def caption(text):
+    """A heading on standard output."""
+    print(f'\n{text}\n{"-" * len(text)}')
+
+
+def progress(text):
+    """What happens now, on standard error."""
+    print(f'bench: {text}', file=sys.stderr, flush=True)
+
+
+def load_of_others(lab):
+    """Percent of the machine that is busy while nothing is measured."""
+    before = measure.busy_seconds()
+    time.sleep(IDLE_SECONDS)
+    return (measure.busy_seconds() - before) / IDLE_SECONDS / len(lab.cpus) * 100
+
+
+def run_cases(lab, rounds, seconds, only):
+    """{case: {contestant: [Sample]}}"""
+    results = {}
+    for case in cases.CASES:
+        if only not in case.name:
+            continue
+        progress(f'{case.name}: {", ".join(case.urls)}')
+        results[case] = lab.rounds(case, rounds, seconds)
+    return results
+
+
+def main():
+    """Exit status 0, whatever the numbers are."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    rounds, seconds = int(os.environ['ROUNDS']), int(os.environ['BENCH_SECONDS'])
+    only = os.environ['ONLY']
+    lab = measure.Lab(os.environ)
+    others = load_of_others(lab)
+    progress('warming up Node')
+    lab.load(cases.MISS_64.command(cases.NODE, WARM_UP_SECONDS), False, WARM_UP_SECONDS)
+    results = run_cases(lab, rounds, seconds, only)
+    times = []
+    if only in 'program time':
+        progress('program time')
+        times = programs.time_programs(lab)
+    print(f'\nLinux {platform.release()}, {len(lab.cpus)} CPUs, others took {others:.0f} % of them '
+          f'before. {rounds} rounds of {seconds} s.')
+    caption('Measured (medians; CPU of the whole machine, client included; ratios by round)')
+    report.print_measured(results)
+    if times:
+        caption('BPF programs, one connection, one CPU (with two readings of the clock)')
+        report.print_programs(times)
+    caption('Targets (section 7 of the design)')
+    report.print_targets(results, programs.browser_ns(times))
+
+
+if __name__ == '__main__':
+    main()

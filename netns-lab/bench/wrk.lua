@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+--
+-- For every run of wrk: its result as one line of JSON. With the argument `browser` (after `--`) the
+-- request is the one of a desktop Chrome, about 700 bytes, in Chrome's order of headers.
+
+local CHROME = [[
+GET %s HTTP/1.1
+Host: %s
+Connection: keep-alive
+sec-ch-ua: "Not_A Brand";v="8", "Chromium";v="120", "Google Chrome";v="120"
+sec-ch-ua-mobile: ?0
+sec-ch-ua-platform: "Windows"
+Upgrade-Insecure-Requests: 1
+User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36
+Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8
+Sec-Fetch-Site: same-origin
+Sec-Fetch-Mode: navigate
+Sec-Fetch-User: ?1
+Sec-Fetch-Dest: document
+Referer: https://shop.example/products/18
+Accept-Encoding: gzip, deflate, br
+Accept-Language: en-GB,en-US;q=0.9,en;q=0.8
+
+]]
+
+function init(args)
+  if args[1] == "browser" then
+    -- Not `request`: wrk sends what format() returns as it is, and calls no Lua for each request.
+    wrk.format = function()
+      return (CHROME:format(wrk.path, wrk.headers["Host"]):gsub("\n", "\r\n"))
+    end
+  end
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.timeout + errors.status
+  print(("{\"requests\": %d, \"duration_us\": %d, \"p50_us\": %d, \"p99_us\": %d, \"errors\": %d}")
+    :format(summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+      failed))
+end
