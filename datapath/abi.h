@@ -363,8 +363,9 @@ struct leg {
 	__u64 tried;	 /* members of the pool that refused this request */
 	struct http_chunks body;
 	__u32 told;	/* last ack of the client that the backend was given */
+	__u32 asked_us; /* when the last request went out on an idle leg */
 	__u16 stash;
-	__u16 pad;
+	__u16 pad[3];
 };
 
 enum response_phase {
@@ -411,6 +412,6 @@ SLUICE_ASSERT_SIZE(struct backend, 48);
 SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
 SLUICE_ASSERT_SIZE(struct flow, 128);
-SLUICE_ASSERT_SIZE(struct leg, 112);
+SLUICE_ASSERT_SIZE(struct leg, 120);
 
 #endif

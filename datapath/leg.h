@@ -159,8 +159,18 @@ static __always_inline bool pool_has(const struct pool *pool, __u32 backend)
 	return false;
 }
 
-/* Next member of a pool for a fresh leg: weighted round robin, or by the client's address; members in
- * `tried` and backends that are down are passed over. Returns the member or -1. */
+static __always_inline __u32 backend_latency(__u32 id)
+{
+	__u32 *average = bpf_map_lookup_elem(&latencies, &id);
+
+	return average ? *average : 0;
+}
+
+/*
+ * Next member of a pool for a fresh leg: weighted round robin, by the client's address, or the
+ * faster of the next two (power of two choices); members in `tried` and backends that are down are
+ * passed over. Returns the member or -1.
+ */
 __noinline int pool_pick(struct run *r NONNULL, __u32 id, __u64 tried)
 {
 	struct pool *pool = bpf_map_lookup_elem(&pools, &id);
@@ -174,22 +184,31 @@ __noinline int pool_pick(struct run *r NONNULL, __u32 id, __u64 tried)
 		at = (r->pkt.src.w[0] ^ r->pkt.src.w[1] ^ r->pkt.src.w[3]) * 0x9e3779b1u >> 8;
 	else
 		at = __sync_fetch_and_add(cursor, 1);
+	r->picked = -1;
 	for (r->pick = 0; r->pick < slots && can_loop; r->pick++) {
-		__u32 slot = (at + r->pick) % slots, member;
+		__u32 slot = (at + r->pick) % slots, member, backend, latency;
 		struct backend *b;
 
 		barrier_var(slot);
 		if (slot >= POOL_SLOTS)
 			return -1;
 		member = pool->seq[slot] & (POOL_MEMBERS - 1);
-		if (tried >> member & 1)
+		if (tried >> member & 1 || (__u32)r->picked == member)
 			continue;
 		barrier_var(member);
-		b = backend_at(pool->backend[member & (POOL_MEMBERS - 1)]);
-		if (b && backend_is_usable(b, r->pkt.is_v6))
+		backend = pool->backend[member & (POOL_MEMBERS - 1)];
+		b = backend_at(backend);
+		if (!b || !backend_is_usable(b, r->pkt.is_v6))
+			continue;
+		if (pool->policy != POLICY_LEAST_LATENCY)
 			return member;
+		latency = backend_latency(backend);
+		if (r->picked >= 0)
+			return latency < r->picked_latency ? (__s32)member : r->picked;
+		r->picked = member;
+		r->picked_latency = latency;
 	}
-	return -1;
+	return r->picked;
 }
 
 #endif

@@ -82,8 +82,10 @@ static __always_inline int request_accept(struct run *r, struct flow *f, struct 
 	else
 		leg->heads &= ~bit;
 	leg->sent++;
-	if (leg->rphase == RESPONSE_IDLE)
+	if (leg->rphase == RESPONSE_IDLE) {
 		leg->rphase = RESPONSE_HEAD;
+		leg->asked_us = r->now_ns / 1000;
+	}
 	f->reply = (f->reply & ~REPLY_ACTIVE) | REPLY_AWAITED;
 	if (!(q->flags & HTTP_KEEP_ALIVE))
 		leg->flags |= LEG_CLOSE;

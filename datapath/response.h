@@ -32,6 +32,16 @@ static __always_inline void response_done(struct flow *f, struct leg *leg)
 	}
 }
 
+/* The first response byte of a request that had the leg to itself: moving average, weight 1/8. */
+static __always_inline void response_time(const struct run *r, const struct leg *leg)
+{
+	__u32 id = leg->key.backend, took = (__u32)(r->now_ns / 1000) - leg->asked_us;
+	__u32 *average = bpf_map_lookup_elem(&latencies, &id);
+
+	if (average)
+		*average = *average ? *average - *average / 8 + took / 8 : took;
+}
+
 /* A whole header block is in run.http.resp: how its body ends. */
 static __always_inline void response_frame(struct run *r, struct flow *f, struct leg *leg)
 {
@@ -86,6 +96,8 @@ __noinline int response_head(struct __sk_buff *skb, struct run *r NONNULL, struc
 	}
 	switch (http_response_run(&r->http)) {
 	case HTTP_COMPLETE:
+		if ((__u16)(leg->done + 1) == leg->sent)
+			response_time(r, leg);
 		leg->flags &= ~LEG_HEAD_STASHED;
 		stash_drop(st, &leg->stash);
 		response_frame(r, f, leg);

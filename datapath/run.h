@@ -84,6 +84,8 @@ struct run {
 	__u32 label_off, label_len; /* rest of the host name being looked up */
 	/* Loop counters live here: on the stack each round would be a new state for the verifier. */
 	__u32 pick, opens, refusals, sent;
+	__s32 picked; /* pool_pick(): the first of two candidates */
+	__u32 picked_latency;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes. */
 	struct vip_key vip_key;
 	struct flow_key flow_key;

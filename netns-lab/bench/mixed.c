@@ -81,18 +81,16 @@ static void connection_open(struct connection *c)
 		die("connect");
 	if (epoll_ctl(bench.epoll_fd, EPOLL_CTL_ADD, c->fd, &event))
 		die("epoll_ctl");
-	connection_rest(c);
 }
 
-/* An error costs the request in flight; another connection takes the place of this one. */
+/* An error costs the request in flight, if any; another connection takes this one's place. */
 static void connection_fail(struct connection *c)
 {
 	bench.errors++;
 	close(c->fd);
+	connection_open(c);
 	if (c->is_busy)
-		connection_open(c);
-	else
-		die("an idle connection ended");
+		connection_rest(c);
 }
 
 static void request_send(struct connection *c, uint64_t due_ns, bool is_miss)
@@ -105,7 +103,7 @@ static void request_send(struct connection *c, uint64_t due_ns, bool is_miss)
 	c->is_miss = is_miss;
 	c->due_ns = due_ns;
 	c->len = 0;
-	if (write(c->fd, text, (size_t)len) != len)
+	if (send(c->fd, text, (size_t)len, MSG_NOSIGNAL) != len)
 		connection_fail(c);
 }
 
@@ -244,6 +242,7 @@ int main(int argc, char **argv)
 		if (!c)
 			die("memory");
 		connection_open(c);
+		connection_rest(c);
 	}
 	run();
 	print_result();

@@ -112,7 +112,7 @@ def time_programs(lab):
 
 def browser_ns(times):
     """ns per run of uplink_ingress with a browser's headers, or None."""
-    for time in times:
-        if time.name == 'uplink_ingress' and 'browser' in time.load:
-            return time.ns_per_run
+    for one in times:
+        if one.name == 'uplink_ingress' and 'browser' in one.load:
+            return one.ns_per_run
     return None

@@ -10,8 +10,9 @@ METRIC_NAMES = {'cpu_us': 'CPU per request', 'rate': 'requests/s', 'p50_us': 'p5
 
 
 def median_of(samples, metric):
-    """Of one contestant."""
-    return statistics.median(getattr(sample, metric) for sample in samples)
+    """Of one contestant; 0 when it has no answers at all."""
+    values = [getattr(sample, metric) for sample in samples if sample.requests]
+    return statistics.median(values) if values else 0
 
 
 def ratio_of(top, bottom, metric):
@@ -23,12 +24,11 @@ def ratio_of(top, bottom, metric):
 
 def spread_of(samples):
     """Distance of the middle half's ends of the requests per second, in percent of the median."""
-    rates = [sample.rate for sample in samples]
-    middle = statistics.median(rates)
-    if len(rates) < 2 or not middle:
+    rates = [sample.rate for sample in samples if sample.requests]
+    if len(rates) < 2:
         return None
     low, _, high = statistics.quantiles(rates, n=4, method='inclusive')
-    return (high - low) / middle * 100
+    return (high - low) / statistics.median(rates) * 100
 
 
 def cell(value, pattern):
@@ -61,6 +61,15 @@ def measured_rows(case, by_contestant):
                cell(cpu, '{:.2f}x'),
                '-' if is_open else cell(spread_of(samples), '{:.0f} %'),
                str(sum(sample.errors for sample in samples))]
+
+
+def print_conditions(results):
+    """How disturbed the measurement was."""
+    others = [sample.others * 100 for by_contestant in results.values()
+              for samples in by_contestant.values() for sample in samples]
+    if others:
+        print(f'Other processes took {statistics.median(others):.0f} % of the machine (median), '
+              f'{max(others):.0f} % at most; their CPU time is subtracted.')
 
 
 def print_measured(results):
@@ -103,6 +112,6 @@ def print_targets(results, browser_ns):
 
 def print_programs(times):
     """Run time of each program under each load."""
-    rows = [[time.load, time.name, f'{time.ns_per_run:.0f}', f'{time.runs_per_request:.2f}']
-            for time in times]
+    rows = [[one.load, one.name, f'{one.ns_per_run:.0f}', f'{one.runs_per_request:.2f}']
+            for one in times]
     print_table(['', 'program', 'ns/run', 'runs/request'], rows)

@@ -6,7 +6,6 @@ import os
 import platform
 import signal
 import sys
-import time
 
 import cases
 import measure
@@ -14,7 +13,6 @@ import programs
 import report
 
 WARM_UP_SECONDS = 2
-IDLE_SECONDS = 1
 
 
 def caption(text):
@@ -25,13 +23,6 @@ def caption(text):
 def progress(text):
     """What happens now, on standard error."""
     print(f'bench: {text}', file=sys.stderr, flush=True)
-
-
-def load_of_others(lab):
-    """Percent of the machine that is busy while nothing is measured."""
-    before = measure.busy_seconds()
-    time.sleep(IDLE_SECONDS)
-    return (measure.busy_seconds() - before) / IDLE_SECONDS / len(lab.cpus) * 100
 
 
 def run_cases(lab, rounds, seconds, only):
@@ -51,7 +42,6 @@ def main():
     rounds, seconds = int(os.environ['ROUNDS']), int(os.environ['BENCH_SECONDS'])
     only = os.environ['ONLY']
     lab = measure.Lab(os.environ)
-    others = load_of_others(lab)
     progress('warming up Node')
     lab.load(cases.MISS_64.command(cases.NODE, WARM_UP_SECONDS), False, WARM_UP_SECONDS)
     results = run_cases(lab, rounds, seconds, only)
@@ -59,8 +49,8 @@ def main():
     if only in 'program time':
         progress('program time')
         times = programs.time_programs(lab)
-    print(f'\nLinux {platform.release()}, {len(lab.cpus)} CPUs, others took {others:.0f} % of them '
-          f'before. {rounds} rounds of {seconds} s.')
+    print(f'\nLinux {platform.release()}, {len(lab.cpus)} CPUs; {rounds} rounds of {seconds} s.')
+    report.print_conditions(results)
     caption('Measured (medians; CPU of the whole machine, client included; ratios by round)')
     report.print_measured(results)
     if times:
