@@ -16,7 +16,7 @@ from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf('SC_CLK_TCK')
 BUSY_FIELDS = (0, 1, 2, 5, 6)  # proc_stat(5): user, nice, system, irq, softirq
-KTHREADD = 2                   # parent of all kernel threads
+PF_KTHREAD = 0x00200000        # include/linux/sched.h
 SPARE_SECONDS = 20             # for a load generator to end in
 
 
@@ -40,13 +40,15 @@ def busy_seconds():
 
 
 def processes():
-    """[(pid, parent's pid, CPU seconds)]; the time of children that have ended is their parent's."""
+    """[(pid, parent's pid, CPU seconds)] of user processes; a parent has its ended children's time."""
     found = []
     for stat in Path('/proc').glob('[0-9]*/stat'):
         try:
             fields = stat.read_text().rsplit(')', 1)[1].split()  # proc_pid_stat(5), from field 3 on
         except OSError:
             continue  # it has ended
+        if int(fields[6]) & PF_KTHREAD:
+            continue
         ticks = sum(int(field) for field in fields[11:15])  # utime, stime, cutime, cstime
         found.append((int(stat.parent.name), int(fields[1]), ticks / TICKS_PER_SECOND))
     return found
@@ -59,9 +61,9 @@ def seconds_of_others(own):
     total = 0.0
     for pid, _, seconds in found:
         ancestor = pid
-        while ancestor in parents and ancestor not in own and ancestor != KTHREADD:
+        while ancestor in parents and ancestor not in own:
             ancestor = parents[ancestor]
-        if ancestor not in own and ancestor != KTHREADD:
+        if ancestor not in own:
             total += seconds
     return total
 

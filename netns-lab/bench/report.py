@@ -36,6 +36,11 @@ def cell(value, pattern):
     return pattern.format(value) if value else '-'
 
 
+def latency(us):
+    """With a decimal where a microsecond is much."""
+    return cell(us, '{:.1f}' if us < 100 else '{:,.0f}')
+
+
 def print_table(heading, rows):
     """Columns as wide as needed; the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [heading, *rows]) for i in range(len(heading))]
@@ -55,8 +60,8 @@ def measured_rows(case, by_contestant):
         yield [f'  {contestant}',
                cell(median_of(samples, 'rate'), '{:,.0f}'),
                cell(median_of(samples, 'cpu_us'), '{:.1f}'),
-               cell(median_of(samples, 'p50_us'), '{:,.0f}'),
-               cell(median_of(samples, 'p99_us'), '{:,.0f}'),
+               latency(median_of(samples, 'p50_us')),
+               latency(median_of(samples, 'p99_us')),
                '-' if is_open else cell(rate, '{:.2f}x'),
                cell(cpu, '{:.2f}x'),
                '-' if is_open else cell(spread_of(samples), '{:.0f} %'),

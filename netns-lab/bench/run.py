@@ -51,7 +51,7 @@ def main():
         times = programs.time_programs(lab)
     print(f'\nLinux {platform.release()}, {len(lab.cpus)} CPUs; {rounds} rounds of {seconds} s.')
     report.print_conditions(results)
-    caption('Measured (medians; CPU of the whole machine, client included; ratios by round)')
+    caption('Measured (medians; CPU: whole machine, client included, for each request; ratios: by round)')
     report.print_measured(results)
     if times:
         caption('BPF programs, one connection, one CPU (with two readings of the clock)')

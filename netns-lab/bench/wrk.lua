@@ -32,10 +32,35 @@ function init(args)
   end
 end
 
+-- The percent of answers for which is_beyond(latency) begins to hold, between two percentages.
+local function edge(latency, low, high, is_beyond)
+  for _ = 1, 30 do
+    local middle = (low + high) / 2
+    if is_beyond(latency:percentile(middle)) then
+      high = middle
+    else
+      low = middle
+    end
+  end
+  return low
+end
+
+-- A percentile in fractions of wrk's microsecond, which is coarse beside an answer that takes ten of
+-- them: all answers of that microsecond are thought to lie evenly around it.
+local function percentile(latency, percent)
+  local us = latency:percentile(percent)
+  local first = edge(latency, 0, percent, function(value) return value >= us end)
+  local last = edge(latency, percent, 100, function(value) return value > us end)
+  if last <= first then
+    return us
+  end
+  return us - 0.5 + (percent - first) / (last - first)
+end
+
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.timeout + errors.status
-  print(("{\"requests\": %d, \"duration_us\": %d, \"p50_us\": %d, \"p99_us\": %d, \"errors\": %d}")
-    :format(summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+  print(('{"requests": %d, "duration_us": %d, "p50_us": %.2f, "p99_us": %.2f, "errors": %d}')
+    :format(summary.requests, summary.duration, percentile(latency, 50), percentile(latency, 99),
       failed))
 end

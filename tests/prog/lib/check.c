@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The test runner. Every test starts from the same room: config_reset() in between.
+ * The test runner. Every test starts from the same room: room_reset() in between.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "config.h"
-#include "run.h"
+#include "room.h"
+#include "prog_run.h"
 
 static struct check_test *tests, **tests_end = &tests;
 static jmp_buf on_failure;
@@ -100,7 +100,7 @@ static int run_one(const struct check_test *test, const void *row, const char *f
 		return 1;
 	}
 	run_forget();
-	config_reset();
+	room_reset();
 	if (row)
 		test->run_row(row);
 	else
@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	config_setup();
+	room_setup();
 	for (test = tests; test; test = test->next) {
 		if (test->run)
 			failed += run_one(test, NULL, filter);

@@ -4,6 +4,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "config.h"
-#include "run.h"
+#include "room.h"
+#include "prog_run.h"
 
 #define ARENA_BYTES (64 << 20)
 
@@ -52,7 +53,7 @@ void run_set_gso_segs(uint32_t segs)
 
 static void find_run_layout(void)
 {
-	const struct btf *btf = config_btf();
+	const struct btf *btf = room_btf();
 	const struct btf_member *member;
 	const struct btf_type *type;
 	int id = btf__find_by_name_kind(btf, "run", BTF_KIND_STRUCT), i;
@@ -80,9 +81,9 @@ void run_setup(void)
 	if (sched_setaffinity(0, sizeof(one), &one))
 		check_die("sched_setaffinity: %s", strerror(errno));
 	for (i = 0; i < RUN_PROGRAMS; i++)
-		program_fds[i] = config_program(names[i]);
-	counters_fd = config_map("counters");
-	runs_fd = config_map("runs");
+		program_fds[i] = room_program(names[i]);
+	counters_fd = room_map("counters");
+	runs_fd = room_map("runs");
 	n_cpus = libbpf_num_possible_cpus();
 	find_run_layout();
 	arena = malloc(ARENA_BYTES);

@@ -43,7 +43,7 @@ struct result {
 	struct clone clones[RUN_CLONES];
 };
 
-/* Opens the programs by name; the object is loaded by config.c. */
+/* Opens the programs by name; the object is loaded by room.c. */
 void run_setup(void);
 
 /* Invalidates every result. */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The loaded object and its maps: a configuration as the daemon would write it, set up anew before
+ * every test. Backends 1 to 5 are remote, one behind each device NET_NODE*; see enum room_backend
+ * for the others. Maps are never pinned.
+ */
+#ifndef PROG_ROOM_H
+#define PROG_ROOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+
+struct btf;
+
+#define ROOM_FLOW_BUCKETS 8
+#define ROOM_LEG_BUCKETS 8
+#define ROOM_STASHES 8
+#define ROOM_EPOCH 4
+#define ROOM_ANY 0x40001 /* scope of routes without a host */
+
+enum room_backend {
+	BACKEND_NODE1 = 1, /* ... 5 */
+	BACKEND_FAR = 6,   /* its neighbour is not known */
+	BACKEND_LOST = 7,  /* no rule, no route */
+	BACKEND_HERE = 8,  /* in the gateway's own netns, port ROOM_HERE_PORT */
+};
+#define ROOM_HERE_PORT 3100
+
+enum room_pool {
+	POOL_1 = 1, /* backend 1, and so on to 5 */
+	POOL_2,
+	POOL_3,
+	POOL_4,
+	POOL_5,
+	POOL_FAR,
+	POOL_LOST,
+	POOL_HERE,
+	POOL_BOTH,  /* backends 1 and 2 in turn */
+	POOL_EMPTY,
+};
+
+enum room_slot {
+	SLOT_SMALL = 1, /* one segment */
+	SLOT_BIG,	/* 14 KB */
+	SLOT_HUGE,	/* 64 KB */
+	SLOT_MOVED,	/* a redirect */
+	SLOT_ERRORS = 10, /* + enum canned */
+	SLOT_OWN = 20,	/* for a test's own objects */
+};
+
+/* Netns, object, maps; once. */
+void room_setup(void);
+
+/* Back to the default configuration; no flows, no counters' history needed. */
+void room_reset(void);
+
+int room_map(const char *name);
+int room_program(const char *name);
+const struct btf *room_btf(void);
+
+void room_map_update(const char *name, const void *key, const void *value);
+void room_map_delete(const char *name, const void *key);
+
+struct settings room_settings(void);
+void room_set_settings(const struct settings *settings);
+
+/* Both VIPs' default pool; POOL_NONE: none. */
+void room_default_pool(uint32_t pool);
+
+struct target room_to_pool(uint16_t pool);
+struct target room_to_object(uint32_t slot, uint16_t pool);
+struct target room_to_canned(uint32_t slot);
+
+void room_exact(uint32_t scope, const char *path, struct target target);
+void room_prefix(uint32_t scope, const char *path, struct target target);
+
+/* `.example` is the wildcard *.example. */
+void room_host(const char *name, uint32_t scope);
+
+void room_pool(uint32_t id, uint16_t policy, const uint16_t *backends, size_t n);
+struct backend room_backend(uint32_t id);
+void room_set_backend(uint32_t id, const struct backend *backend);
+void room_uplink_mtu(uint32_t mtu);
+
+/* An object with a body of `body_len` bytes of room_pattern(), in free memory of the region. */
+void room_object(uint32_t slot, uint32_t gen, const char *status, uint32_t body_len);
+void room_set_object_gen(uint32_t slot, uint32_t gen);
+
+/* The bytes that the client of an object must get. Returns their number. */
+size_t room_answer(uint32_t slot, bool close, bool head_only, uint8_t *out, size_t size);
+
+#endif
