@@ -257,7 +257,7 @@ enum reply_flag {
 	REPLY_ACTIVE = 1 << 0, /* tx_* describe an answer that is not wholly acknowledged */
 	REPLY_CLOSE = 1 << 1,  /* FIN after the last byte */
 	REPLY_HEAD = 1 << 2,   /* header block only */
-	REPLY_DONE = 1 << 3,   /* acknowledged; kept to answer a repeated request alike */
+	REPLY_DONE = 1 << 3,   /* a request of this connection has been answered */
 	REPLY_AWAITED = 1 << 4, /* the active leg owes a response */
 };
 

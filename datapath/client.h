@@ -121,6 +121,7 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 {
 	struct pkt *p = &r->pkt;
 	__s32 old = f->rcv_nxt - p->seq;
+	bool stashed = f->phase == REQUEST_HEAD;
 	struct stash *st;
 	int scan;
 
@@ -133,7 +134,7 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 	r->len = p->payload_len;
 	r->stashed = 0;
 	r->replay = 0;
-	if (f->phase == REQUEST_HEAD) {
+	if (stashed) {
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
 		if (!st)
 			return reply_abort(skb, r, f);
@@ -144,8 +145,8 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 		r->len = r->first + STASH_BYTES;
 	}
 	scan = request_scan(skb, r, f);
-	if (r->replay && !f->stash)
-		f->stash = stash_claim(r, f, f->rcv_nxt, STASH_REQUEST);
+	if (r->replay && !stashed)
+		stash_renew(r, f);
 	f->rcv_nxt = p->seq + r->cursor;
 	if (scan == SCAN_ANSWER || scan == SCAN_ERROR)
 		return client_answer(skb, r, f, scan);
@@ -251,24 +252,38 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 	if (p->payload_len)
 		return VERDICT_DATA;
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt) {
+		int resets = forward_reset_parked(skb, r, f);
+
+		if (resets) /* the packet is used up: the FIN is made anew */
+			forward_bare(skb, r, f, leg, TCP_FIN | TCP_ACK);
 		f->flags |= FLOW_CLIENT_FIN;
 		f->rcv_nxt++;
 		leg->rnxt++;
+		if (resets)
+			return VERDICT_DROP;
 	}
 	return forward_whole(skb, r, f, leg);
 }
 
-/* RST: believed at the exact next byte only (RFC 5961, 3.2). */
+/* An ACK that asks the sender to prove itself (RFC 5961, 3.2 and 4.2), rate-limited (7). */
+static __always_inline int client_challenge(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	return budget_take(r) ? client_ack(skb, r, f) : drop(STAT_RST_LIMITED);
+}
+
+/*
+ * RST: believed at the exact next byte only (RFC 5961, 3.2). Three numbers may be that: what the
+ * client was last told (it answers a challenge with it), what it has sent, and one more if a FIN was
+ * not taken.
+ */
 static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	struct leg *leg = leg_of(r, f, f->active);
 
-	if (r->pkt.seq != f->rcv_nxt) {
-		if (leg)
-			return forward_whole(skb, r, f, leg);
+	if (r->pkt.seq - f->rcv_nxt > 1 && r->pkt.seq != client_rcv_ack(r, f)) {
 		if (r->pkt.seq - f->rcv_nxt > WINDOW_BYTES)
 			return drop(STAT_DROP_STALE);
-		return client_ack(skb, r, f); /* challenge ACK */
+		return client_challenge(skb, r, f);
 	}
 	forward_reset_parked(skb, r, f);
 	if (leg) {
@@ -293,13 +308,15 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	if (p->flags & TCP_RST)
 		return client_reset(skb, r, f);
 	if (p->flags & TCP_SYN || !(p->flags & TCP_ACK))
-		return client_ack(skb, r, f);
+		return client_challenge(skb, r, f);
 	/* RFC 7323, 4.3: only a segment that covers the last ACK sent moves TS.Recent. */
 	if (p->has_ts && !seq_after(p->seq, f->rcv_nxt) && !seq_before(p->tsval, f->ts_recent))
 		f->ts_recent = p->tsval;
 	if (f->state == FLOW_CLOSED)
 		return p->flags & TCP_FIN ? client_ack(skb, r, f) : drop(STAT_DROP_STALE);
 	leg = leg_of(r, f, f->active);
+	if (!leg && f->active != ACTIVE_KERNEL)
+		return reply_abort(skb, r, f);
 	verdict = leg ? client_leg(skb, r, f, leg) : client_kernel(skb, r, f);
 	return verdict == VERDICT_DATA ? client_data(skb, r, f) : verdict;
 }

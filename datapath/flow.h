@@ -15,10 +15,10 @@
 
 /* Timeouts in units of the coarse clock (2^26 ns). */
 #define CLOCK_SECONDS(s) ((__u64)(s) * 1000000000ULL >> CLOCK_SHIFT)
-#define FLOW_TIMEOUT_FRESH CLOCK_SECONDS(60)   /* no request yet */
+#define FLOW_TIMEOUT_HEAD CLOCK_SECONDS(60) /* no request yet, or an unfinished head */
 #define FLOW_TIMEOUT_IDLE CLOCK_SECONDS(3600)
-#define FLOW_TIMEOUT_BUSY CLOCK_SECONDS(86400) /* a response is due, or the flow is pinned */
-#define FLOW_TIMEOUT_CLOSED CLOCK_SECONDS(60)  /* 2 MSL and more than a cookie's life */
+#define FLOW_TIMEOUT_BUSY CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
+#define FLOW_TIMEOUT_CLOSED CLOCK_SECONDS(60) /* 2 MSL and more than a cookie's life */
 
 static __always_inline bool lock_try(__u32 *word)
 {
@@ -107,9 +107,9 @@ static __always_inline bool flow_is_expired(const struct flow *f, __u32 clock)
 		return false;
 	if (flow_is_tombstone(f) || f->state == FLOW_CLOSING)
 		return age > FLOW_TIMEOUT_CLOSED;
-	if (!flow_is_idle(f))
-		return age > FLOW_TIMEOUT_BUSY;
-	return age > (f->reply ? FLOW_TIMEOUT_IDLE : FLOW_TIMEOUT_FRESH);
+	if (f->phase == REQUEST_HEAD || (!f->reply && !(f->flags & FLOW_PINNED)))
+		return age > FLOW_TIMEOUT_HEAD;
+	return age > (flow_is_idle(f) ? FLOW_TIMEOUT_IDLE : FLOW_TIMEOUT_BUSY);
 }
 
 /* Finds the flow of r->pkt's connection. Sets r->flow_slot. The caller takes the owner word and

@@ -60,13 +60,15 @@ __noinline int forward_bare(struct __sk_buff *skb, struct run *r NONNULL, struct
 {
 	struct backend *b = backend_at(leg->key.backend);
 	int verdict;
+	__u32 ack;
 
 	if (!b)
 		return -1;
 	verdict = forward_address(skb, r, f, leg, b);
 	if (verdict != VERDICT_REDIRECT && verdict != VERDICT_NEXT)
 		return -1;
-	forward_segment(r, f, leg, leg->rnxt, leg->resp_pos, flags);
+	ack = leg->index == f->active ? r->pkt.ack - leg->delta_out : leg->resp_pos;
+	forward_segment(r, f, leg, leg->rnxt, ack, flags);
 	if (segment_resize(skb, r) || segment_seal(skb, r))
 		return -1;
 	if (verdict == VERDICT_NEXT)
@@ -206,10 +208,13 @@ __noinline int forward_park(struct __sk_buff *skb, struct run *r NONNULL, struct
 	return 0;
 }
 
-/* RSTs to all legs but the active one: the client is gone. The packet is used up. */
+/* RSTs to all legs but the active one: the client is gone. Returns how many; the packet is used up
+ * if there was one. */
 __noinline int forward_reset_parked(struct __sk_buff *skb, struct run *r NONNULL,
 				    struct flow *f NONNULL)
 {
+	int resets = 0;
+
 	for (__u32 i = 0; i < MAX_LEGS; i++) {
 		struct leg *leg = leg_of(r, f, i);
 
@@ -217,8 +222,9 @@ __noinline int forward_reset_parked(struct __sk_buff *skb, struct run *r NONNULL
 			continue;
 		forward_bare(skb, r, f, leg, TCP_RST | TCP_ACK);
 		leg->state = LEG_DEAD;
+		resets++;
 	}
-	return 0;
+	return resets;
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include "cookie.h"
 #include "segment.h"
 
-/* RSTs for unknown segments: at most this many in 2^26 ns (67 ms) and CPU. */
+/* RSTs and challenge ACKs: at most this many in 2^26 ns (67 ms) and CPU. */
 #define RST_BUDGET 64
 
 struct rst_budget {
@@ -59,22 +59,33 @@ __noinline int handshake_syn(struct __sk_buff *skb, struct run *r NONNULL, __u32
 	return verdict;
 }
 
-/* RST in place of an unknown segment (RFC 9293, 3.10.7.1), rate-limited. */
-__noinline int handshake_reset(struct __sk_buff *skb, struct run *r NONNULL)
+/* True if one more unasked answer may be sent. */
+static __always_inline bool budget_take(const struct run *r)
 {
-	struct pkt *p = &r->pkt;
 	__u32 zero = 0, clock = run_clock(r);
 	struct rst_budget *budget = bpf_map_lookup_elem(&rst_budgets, &zero);
 
-	if (p->flags & TCP_RST || !budget)
-		return drop(STAT_DROP_STALE);
+	if (!budget)
+		return false;
 	if (budget->clock != clock) {
 		budget->clock = clock;
 		budget->left = RST_BUDGET;
 	}
 	if (!budget->left)
-		return drop(STAT_RST_LIMITED);
+		return false;
 	budget->left--;
+	return true;
+}
+
+/* RST in place of an unknown segment (RFC 9293, 3.10.7.1), rate-limited. */
+__noinline int handshake_reset(struct __sk_buff *skb, struct run *r NONNULL)
+{
+	struct pkt *p = &r->pkt;
+
+	if (p->flags & TCP_RST)
+		return drop(STAT_DROP_STALE);
+	if (!budget_take(r))
+		return drop(STAT_RST_LIMITED);
 	count(STAT_RST_SENT);
 	segment_turn(r);
 	r->seg.has_ts = 0;

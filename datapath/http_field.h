@@ -88,10 +88,10 @@ enum http_line {
 };
 
 struct http_field {
-	__u64 name;  /* position of the line; a masked one */
-	__u64 value; /* of the value, white space included; not for prefixes like X-Forwarded- */
-	__u64 end;   /* of the line's CR, or of the block's when the line is empty */
-	__u32 id;    /* enum http_field_id */
+	__u64 name; /* position of the line; a masked one */
+	__u64 next; /* of the next line, or of the end of the block when the line is empty */
+	__u32 id;   /* enum http_field_id */
+	__u32 len;  /* of a name with an id, but for prefixes like X-Forwarded- */
 };
 
 static __always_inline int http_line_bad(enum http_reject reason)
@@ -162,36 +162,37 @@ HTTP_FUNC int http_value_slow(const struct http_scratch *s HTTP_NONNULL, __u32 s
 	return http_line_ends(s, pos, len, HTTP_REJECT_VALUE_BYTE);
 }
 
-/* Position of the first stop in the sixteen bytes from `pos`, given the masks of its halves. */
-static __always_inline __u64 http_stop_at(__u64 pos, __u64 low, __u64 high)
-{
-	low &= HTTP_HIGH;
-	return low ? pos + http_first(low) : pos + 8 + http_first(high & HTTP_HIGH);
-}
-
 /*
- * Position of the first control byte, DEL or obs-text from `pos` on: a plain line's CR. `len` or
- * more when there is none. Nothing depends on the contents of the bytes before it, so the CPU can
- * look at many words at a time. `pos` is a masked one plus 8 or 0.
+ * Position of the first control byte, DEL or obs-text from `pos` on, plus two: the next line, when
+ * this one is plain. `len` + 2 or more when there is none. `pos` < HTTP_BUF_BYTES.
+ *
+ * Lines wait for each other here, so each operation between a word and the next line counts.
  */
 static __always_inline __u64 http_line_run(const struct http_scratch *s, __u64 pos, __u64 len)
 {
 	const __u8 *at;
-	__u64 low, high;
+	__u64 a, b;
 
 	do {
 		at = s->buf + pos;
-		low = http_value_flags(http_load8(at, 0));
-		high = http_value_flags(http_load8(at, 8));
-		if ((low | high) & HTTP_HIGH)
-			return http_stop_at(pos, low, high);
-		low = http_value_flags(http_load8(at, 16));
-		high = http_value_flags(http_load8(at, 24));
-		if ((low | high) & HTTP_HIGH)
-			return http_stop_at(pos + 16, low, high);
+		a = http_value_flags(http_load8(at, 0));
+		b = http_value_flags(http_load8(at, 8));
+		if ((a | b) & HTTP_HIGH) {
+			if (a & HTTP_HIGH)
+				return pos + 1 + http_behind(a & HTTP_HIGH);
+			return pos + 9 + http_behind(b & HTTP_HIGH);
+		}
+		a = http_value_flags(http_load8(at, 16));
+		b = http_value_flags(http_load8(at, 24));
+		if ((a | b) & HTTP_HIGH) {
+			if (a & HTTP_HIGH)
+				return pos + 17 + http_behind(a & HTTP_HIGH);
+			return pos + 25 + http_behind(b & HTTP_HIGH);
+		}
 		pos += 32;
-	} while (http_before(&pos, len) && HTTP_CAN_LOOP);
-	return pos;
+		HTTP_OPAQUE(pos);
+	} while (pos < len && !http_beyond(pos) && HTTP_CAN_LOOP);
+	return pos + 2;
 }
 
 /* Looks the name up that begins with `first`. */
@@ -204,7 +205,7 @@ static __always_inline void http_field_find(const struct http_scratch *s, struct
 	if (!name)
 		return;
 	f->id = name->id;
-	f->value = f->name + name->len + 1;
+	f->len = name->len;
 }
 
 /* Cuts a line that http_field_next() cannot: byte by byte, and says what is wrong with it. */
@@ -214,7 +215,7 @@ static __always_inline int http_field_slow(const struct http_scratch *s, struct 
 	int end = http_name_slow(s, f->name);
 	__u64 len;
 
-	f->end = f->name;
+	f->next = f->name + 2;
 	if (end < 0)
 		return end;
 	len = end - f->name;
@@ -222,41 +223,40 @@ static __always_inline int http_field_slow(const struct http_scratch *s, struct 
 		first &= (1ULL << (len * 8 & 63)) - 1;
 	http_field_find(s, f, first);
 	end = http_value_slow(s, end + 1);
-	f->end = end;
+	f->next = end + 2;
 	return end < 0 ? end : 0;
 }
 
 /*
- * Does the line at `pos` (a masked one) begin with letters and '-' and a colon? Returns the
- * position of the word that holds the colon, whose bytes need not be known to go on from there; 0
- * when the name has other bytes. Stores the first word, lower case, zero padded.
+ * Does the line at `pos` (a masked one) begin with letters and '-' and a colon? Stores the first
+ * word, lower case, zero padded.
  */
-static __always_inline __u64 http_name_run(const struct http_scratch *s, __u64 pos, __u64 len,
-					   __u64 *first)
+static __always_inline bool http_name_run(const struct http_scratch *s, __u64 pos, __u64 len,
+					  __u64 *first)
 {
 	__u64 word = http_load8(s->buf, pos);
 	__u64 stops = http_name_stops(word);
 
 	*first = word | HTTP_REP(0x20);
 	if (stops & 0xff)
-		return 0;
+		return false;
 	if (stops) {
 		*first &= http_below(stops);
-		return http_stops_at_colon(word, stops) ? pos : 0;
+		return http_stops_at_colon(word, stops);
 	}
 	do {
 		pos += 8;
 		word = http_load8(s->buf, pos);
 		stops = http_name_stops(word);
 		if (stops)
-			return http_stops_at_colon(word, stops) ? pos : 0;
+			return http_stops_at_colon(word, stops);
 	} while (http_before(&pos, len) && HTTP_CAN_LOOP);
-	return 0;
+	return false;
 }
 
 /*
- * Cuts the field line at `pos`: 0 and `f` filled, or an enum http_line (HTTP_LINE_END: f->end is
- * set). The next line begins at f->end + 2. `len` is s->len, at most HTTP_BUF_BYTES.
+ * Cuts the field line at `pos`: 0 and `f` filled, or an enum http_line (HTTP_LINE_END: f->next is
+ * set). `len` is s->len, at most HTTP_BUF_BYTES.
  */
 static __always_inline int http_field_next(const struct http_scratch *s, __u64 pos, __u64 len,
 					   struct http_field *f)
@@ -264,27 +264,25 @@ static __always_inline int http_field_next(const struct http_scratch *s, __u64 p
 	const struct http_common *common;
 	__u64 first;
 
-	f->end = pos;
-	f->value = pos;
+	f->next = pos;
+	f->len = 0;
 	f->id = HTTP_FIELD_OTHER;
-	if (!http_before(&pos, len))
+	if (pos >= len || http_beyond(pos))
 		return HTTP_LINE_MORE;
 	f->name = pos;
+	f->next = http_line_run(s, pos, len);
 	first = http_load8(s->buf, pos) | HTTP_REP(0x20);
 	common = http_common_find(s, pos, first);
 	if (common) {
 		f->id = common->id;
-		f->value = pos + common->len + 1;
-		pos += 8;
+		f->len = common->len;
 	} else {
-		pos = http_name_run(s, pos, len, &first);
-		if (!pos)
+		if (!http_name_run(s, pos, len, &first))
 			return http_field_slow(s, f);
 		http_field_find(s, f, first);
 	}
-	pos = http_line_run(s, pos, len);
-	f->end = pos;
-	if (pos + 2 > len || http_half(s, pos) != ('\r' | '\n' << 8))
+	/* in front of `next`: a masked zero stays inside the scratch, and is not CRLF */
+	if (f->next > len || http_load2(s->buf + http_masked(f->next) - 2, 0) != HTTP_CRLF)
 		return http_field_slow(s, f);
 	return 0;
 }

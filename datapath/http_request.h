@@ -223,6 +223,7 @@ HTTP_FUNC int http_request_run(struct http_scratch *s HTTP_NONNULL)
 	s->zero = 0;
 	if (len > HTTP_BUF_BYTES)
 		return http_request_bad(&s->req, HTTP_REJECT_HEAD_LONG);
+	HTTP_OPAQUE(len); /* http_beyond() shall not look superfluous */
 	line = http_request_line(s, len);
 	if (line < 0)
 		return http_request_stopped(s, line, HTTP_REJECT_TARGET_LONG);
@@ -231,16 +232,16 @@ HTTP_FUNC int http_request_run(struct http_scratch *s HTTP_NONNULL)
 		line = http_field_next(s, pos, len, &f);
 		if (line < 0)
 			break;
-		pos = f.end + 2;
+		pos = f.next;
 		if (f.id == HTTP_FIELD_OTHER)
 			continue;
-		line = http_request_field(s, f.id, f.value, f.end);
+		line = http_request_field(s, f.id, f.name + f.len + 1, f.next - 2);
 		if (line)
 			return http_request_bad(&s->req, line);
 	}
 	if (line != HTTP_LINE_END)
 		return http_request_stopped(s, line, HTTP_REJECT_HEAD_LONG);
-	s->req.head_len = f.end + 2;
+	s->req.head_len = f.next;
 	line = http_request_finish(s);
 	return line ? http_request_bad(&s->req, line) : HTTP_COMPLETE;
 }

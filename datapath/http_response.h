@@ -116,6 +116,7 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 	s->zero = 0;
 	if (len > HTTP_BUF_BYTES)
 		return http_response_bad(r, HTTP_REJECT_HEAD_LONG);
+	HTTP_OPAQUE(len); /* http_beyond() shall not look superfluous */
 	line = http_status_line(s);
 	if (line < 0)
 		return http_response_stopped(s, line);
@@ -124,16 +125,16 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 		line = http_field_next(s, pos, len, &f);
 		if (line < 0)
 			break;
-		pos = f.end + 2;
+		pos = f.next;
 		if (f.id == HTTP_FIELD_OTHER)
 			continue;
-		line = http_response_field(s, f.id, f.value, f.end);
+		line = http_response_field(s, f.id, f.name + f.len + 1, f.next - 2);
 		if (line)
 			return http_response_bad(r, line);
 	}
 	if (line != HTTP_LINE_END)
 		return http_response_stopped(s, line);
-	r->head_len = f.end + 2;
+	r->head_len = f.next;
 	if (!r->minor && !(r->flags & HTTP_RESPONSE_KEEP))
 		r->flags |= HTTP_RESPONSE_CLOSE;
 	return HTTP_COMPLETE;

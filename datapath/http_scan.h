@@ -42,6 +42,7 @@
 #define HTTP_ONES 0x0101010101010101ULL
 #define HTTP_REP(byte) (HTTP_ONES * (byte))
 #define HTTP_HIGH HTTP_REP(0x80)
+#define HTTP_CRLF ('\r' | '\n' << 8) /* as a little-endian number */
 
 /* Results of the parsers. */
 enum http_result {
@@ -102,6 +103,15 @@ static __always_inline __u16 http_load2(const __u8 *buf, __u64 off)
 }
 
 /*
+ * Is `pos` beyond what can be read? A comparison with a constant bounds it for the verifier; one with
+ * the length does not for long: may_goto widens the register that holds it.
+ */
+static __always_inline bool http_beyond(__u64 pos)
+{
+	return pos >= HTTP_BUF_BYTES;
+}
+
+/*
  * An index into the buffer that the verifier accepts wherever it comes from. Comparing with the
  * length does not bound it for long: may_goto widens the register that holds the length.
  */
@@ -130,17 +140,17 @@ static __always_inline __u64 http_below(__u64 stops)
 	return (stops - 1) & ~stops;
 }
 
-/* Index of the byte that holds the first stop; there is one. */
-static __always_inline __u64 http_first(__u64 stops)
+/* One more than the index of the byte that holds the first stop; there is one. */
+static __always_inline __u64 http_behind(__u64 stops)
 {
-	/* the lowest bit, 1 << 8 * i, moves the i-th of these numbers to the top */
-	return (((stops & (0 - stops)) >> 7) * 0x0020406080a0c0e0ULL) >> 61;
+	/* the lowest stop, 1 << (8 * i + 7), moves i + 1 to the topmost four bits */
+	return ((stops & (0 - stops)) * 0x0020406080a0c0e1ULL) >> 60;
 }
 
-/* The same, 8 when there is none. */
+/* Number of bytes before the first stop; 8 when there is none. */
 static __always_inline __u64 http_count(__u64 stops)
 {
-	return stops ? http_first(stops) : 8;
+	return stops ? http_behind(stops) - 1 : 8;
 }
 
 /*

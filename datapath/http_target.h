@@ -257,7 +257,7 @@ static __always_inline int http_target_origin(struct http_scratch *s, __u64 pos,
 		if (http_dot_stops(http_load8(s->buf + at, 0), word) & below)
 			return http_path_slow(s, pos);
 		if (stops)
-			return http_target_plain(s, pos, at + 1 + http_first(stops), len);
+			return http_target_plain(s, pos, at + http_behind(stops), len);
 		at += 8;
 	} while (http_before(&at, len) && HTTP_CAN_LOOP);
 	return HTTP_LINE_MORE;
@@ -362,7 +362,7 @@ static __always_inline int http_request_line(struct http_scratch *s, __u64 len)
 		return HTTP_LINE_MORE;
 	word = http_word(s, pos + 1);
 	if (pos + 11 <= len && word == HTTP_WORD('H', 'T', 'T', 'P', '/', '1', '.', '1') &&
-	    http_half(s, pos + 9) == ('\r' | '\n' << 8)) {
+	    http_half(s, pos + 9) == HTTP_CRLF) {
 		r->minor = 1;
 		return pos + 11;
 	}

@@ -119,7 +119,7 @@ static __always_inline struct leg *leg_of(const struct run *r, const struct flow
 	if (!slot)
 		return NULL;
 	leg = leg_at(slot - 1);
-	if (!leg || leg->flow != r->flow_slot || leg->flow_gen != f->gen ||
+	if (!leg || leg->flow != r->flow_slot || leg->flow_gen != f->gen || leg->index != index ||
 	    (leg->state != LEG_OPENING && leg->state != LEG_OPEN))
 		return NULL;
 	return leg;

@@ -57,7 +57,7 @@ static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, s
 	if (!request_may_switch(r, f))
 		return SCAN_STOP;
 	if (f->phase != REQUEST_HEAD)
-		f->stash = stash_claim(r, f, f->rcv_nxt, STASH_REQUEST);
+		stash_renew(r, f);
 	st = stash_get(r, f, f->stash, STASH_REQUEST);
 	if (!st) {
 		count(STAT_STASH_FULL);
@@ -110,13 +110,17 @@ static __always_inline int request_accept(struct run *r, struct flow *f, struct 
 		count(STAT_PINNED);
 	}
 	count(STAT_REQUESTS);
+	count(r->reason);
 	return SCAN_GO;
 }
 
-static __always_inline bool request_leg_takes(const struct leg *leg, const struct pool *pool)
+static __always_inline bool request_leg_takes(const struct run *r, const struct leg *leg,
+					      const struct pool *pool)
 {
-	return leg->state == LEG_OPEN && !(leg->flags & (LEG_CLOSE | LEG_FIN)) &&
-	       pool_has(pool, leg->key.backend);
+	struct backend *b = backend_at(leg->key.backend);
+
+	return leg->state == LEG_OPEN && !(leg->flags & (LEG_CLOSE | LEG_FIN)) && b &&
+	       backend_is_usable(b, r->pkt.is_v6) && pool_has(pool, leg->key.backend);
 }
 
 /* Another leg of the flow that the pool's request may use, or none. */
@@ -126,7 +130,7 @@ static __always_inline struct leg *request_parked_leg(struct run *r, struct flow
 	for (__u32 i = 0; i < MAX_LEGS; i++) {
 		struct leg *leg = leg_of(r, f, i);
 
-		if (leg && i != f->active && request_leg_takes(leg, pool)) {
+		if (leg && i != f->active && request_leg_takes(r, leg, pool)) {
 			f->active = i;
 			return leg;
 		}
@@ -147,7 +151,7 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
 	if (leg && leg->state == LEG_OPENING && r->cursor != r->first && pool_has(pool, leg->key.backend))
 		return request_accept(r, f, leg);
-	if (leg && request_leg_takes(leg, pool)) {
+	if (leg && request_leg_takes(r, leg, pool)) {
 		count(STAT_LEG_REUSED);
 		return request_accept(r, f, leg);
 	}
@@ -229,8 +233,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 	}
 	if (t->pool == TARGET_POOL_NONE)
 		return request_error(r, f, CANNED_404, STAT_ERROR_404);
-	if (r->cursor == r->first || f->active != ACTIVE_KERNEL)
-		count(reason);
+	r->reason = reason;
 	return SCAN_POOL;
 }
 

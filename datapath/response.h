@@ -26,7 +26,7 @@ static __always_inline void response_done(struct flow *f, struct leg *leg)
 	leg->done++;
 	if (leg->done == leg->sent) {
 		leg->rphase = RESPONSE_IDLE;
-		f->reply &= ~REPLY_AWAITED;
+		f->reply = (f->reply & ~REPLY_AWAITED) | REPLY_DONE;
 	} else {
 		leg->rphase = RESPONSE_HEAD;
 	}

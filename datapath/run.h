@@ -79,6 +79,7 @@ struct run {
 	__u32 stashed;	  /* bytes of the unfinished head that came before this packet */
 	__u32 replay;	  /* what is accepted goes through the stash */
 	__u32 canned;	  /* SCAN_ERROR: enum canned */
+	__u32 reason;	  /* SCAN_POOL: counter that says why */
 	__u32 reply_flags; /* SCAN_ANSWER: enum reply_flag */
 	__u32 default_pool; /* of the VIP */
 	__u32 label_off, label_len; /* rest of the host name being looked up */

@@ -80,6 +80,13 @@ static __always_inline void stash_drop(struct stash *st, __u16 *held)
 	*held = 0;
 }
 
+/* A fresh stash for the flow's next bytes; what it still holds has been acknowledged. */
+static __always_inline void stash_renew(struct run *r, struct flow *f)
+{
+	stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
+	f->stash = stash_claim(r, f, f->rcv_nxt, STASH_REQUEST);
+}
+
 /*
  * Appends `n` bytes of the packet from offset `off`. 0 or -1: no room. In pieces, because the
  * verifier does not relate two variables ("R3 max value is outside of the allowed memory range"):

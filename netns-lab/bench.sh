@@ -30,7 +30,7 @@ BENCH_SECONDS=$(requested_seconds)
 BENCH_SECONDS=${BENCH_SECONDS:-2}
 export LAB=bn$$ ROUNDS BENCH_SECONDS ONLY=${ONLY:-}
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-bench.XXXXXX")
+work=       # directory of this run
 children=() # pids
 
 # shellcheck source-path=SCRIPTDIR source=bench/peers.sh
@@ -88,7 +88,7 @@ clean_up() {
 	end_children
 	delete_networks
 	[[ ! -e /run/sluice-lab/$LAB ]] || lab down || status=1
-	rm -rf -- "$work"
+	[[ -z $work ]] || rm -rf -- "$work"
 	exit "$status"
 }
 
@@ -204,6 +204,7 @@ main() {
 	trap clean_up EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-bench.XXXXXX")
 	build_tools
 	generate_conf
 	lab up --conf "$work/gateway.ini"

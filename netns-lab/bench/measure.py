@@ -40,7 +40,7 @@ def busy_seconds():
 
 
 def processes():
-    """[(pid, parent's pid, CPU seconds)] of user processes; a parent has its ended children's time."""
+    """[(pid, parent, CPU seconds)] of user processes; parents have the time of ended children."""
     found = []
     for stat in Path('/proc').glob('[0-9]*/stat'):
         try:

@@ -1,8 +1,8 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 #
 # peers.sh: what Sluice is compared with, for bench.sh, which sources it: two namespaces beside the
-# lab, nginx and the reflector. Uses work, children, LAB, die, start, await and in_netns of bench.sh.
+# lab, nginx, the reflector. Uses work, children, LAB, die, start, await and in_netns of bench.sh.
 # Entry points: build_networks, delete_networks, start_nginx, start_reflector.
 # shellcheck disable=SC2154 # what bench.sh sets
 

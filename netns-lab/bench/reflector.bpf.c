@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The benchmark's floor: TC ingress that answers TCP port 80 from the packet itself, without parsing
- * HTTP and without state: SYN with SYN-ACK, any data with one canned segment, FIN with FIN-ACK.
- * What it costs is what client, stack and wire cost whoever answers there.
+ * The benchmark's floor: TC ingress that answers TCP port 80 from the packet itself, without HTTP
+ * and without state: SYN with SYN-ACK, any data with one canned segment, FIN with FIN-ACK. What it
+ * costs is what client, stack and wire cost whoever answers there.
  *
- * Only for the bench's own veth pair: IPv4, Linux clients with timestamps, CHECKSUM_PARTIAL (the TCP
- * checksum field is the folded pseudo header sum, which does not change when addresses swap places).
- * No retransmission, no validation: not for use anywhere else.
+ * Only for the bench's own veth pair: IPv4, Linux clients with timestamps, CHECKSUM_PARTIAL (the
+ * TCP checksum field is the folded pseudo header sum, which stays the same when addresses swap
+ * places). No retransmission, no validation: not for use anywhere else.
  */
 #include "bpf_compat.h"
 

@@ -79,8 +79,8 @@ def print_conditions(results):
 
 def print_measured(results):
     """Everything, case by case."""
-    heading = ['', 'req/s', 'CPU us', 'p50 us', 'p99 us', 'sluice req/s', "CPU / sluice's",
-               'spread', 'errors']
+    heading = ['', 'req/s', 'CPU us', 'p50 us', 'p99 us', 'gain req/s', 'gain CPU', 'spread',
+               'errors']
     rows = []
     for case, by_contestant in results.items():
         rows.append([case.name] + [''] * (len(heading) - 1))

@@ -13,6 +13,7 @@ import programs
 import report
 
 WARM_UP_SECONDS = 2
+PROGRAM_TIME = 'program time'
 
 
 def caption(text):
@@ -36,8 +37,21 @@ def run_cases(lab, rounds, seconds, only):
     return results
 
 
+def print_report(results, times):
+    """All tables that have rows."""
+    if results:
+        report.print_conditions(results)
+        caption('Measured: medians; CPU per request, all, client included; gain: of Sluice over it')
+        report.print_measured(results)
+    if times:
+        caption('BPF programs, one connection, one CPU (with two readings of the clock)')
+        report.print_programs(times)
+    caption('Targets (section 7 of the design)')
+    report.print_targets(results, programs.browser_ns(times))
+
+
 def main():
-    """Exit status 0, whatever the numbers are."""
+    """Exit status 0 when something was measured, whatever the numbers are."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rounds, seconds = int(os.environ['ROUNDS']), int(os.environ['BENCH_SECONDS'])
     only = os.environ['ONLY']
@@ -46,18 +60,14 @@ def main():
     lab.load(cases.MISS_64.command(cases.NODE, WARM_UP_SECONDS), False, WARM_UP_SECONDS)
     results = run_cases(lab, rounds, seconds, only)
     times = []
-    if only in 'program time':
-        progress('program time')
+    if only in PROGRAM_TIME:
+        progress(PROGRAM_TIME)
         times = programs.time_programs(lab)
-    print(f'\nLinux {platform.release()}, {len(lab.cpus)} CPUs; {rounds} rounds of {seconds} s.')
-    report.print_conditions(results)
-    caption('Measured (medians; CPU: whole machine, client included, for each request; ratios: by round)')
-    report.print_measured(results)
-    if times:
-        caption('BPF programs, one connection, one CPU (with two readings of the clock)')
-        report.print_programs(times)
-    caption('Targets (section 7 of the design)')
-    report.print_targets(results, programs.browser_ns(times))
+    if not results and not times:
+        names = '; '.join([*(case.name for case in cases.CASES), PROGRAM_TIME])
+        sys.exit(f'bench: ONLY={only}: no case has that in its name; there are: {names}')
+    print(f'\nLinux {platform.release()}, {len(lab.cpus)} CPUs; rounds: {rounds} of {seconds} s.')
+    print_report(results, times)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
 --
--- For every run of wrk: its result as one line of JSON. With the argument `browser` (after `--`) the
--- request is the one of a desktop Chrome, about 700 bytes, in Chrome's order of headers.
+-- For every run of wrk: its result as one line of JSON. With the argument `browser` (after `--`)
+-- the request is the one of a desktop Chrome, about 700 bytes, in Chrome's order of headers.
+
+local AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
+  .. "(KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
 
 local CHROME = [[
 GET %s HTTP/1.1
@@ -11,7 +14,7 @@ sec-ch-ua: "Not_A Brand";v="8", "Chromium";v="120", "Google Chrome";v="120"
 sec-ch-ua-mobile: ?0
 sec-ch-ua-platform: "Windows"
 Upgrade-Insecure-Requests: 1
-User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36
+User-Agent: %s
 Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8
 Sec-Fetch-Site: same-origin
 Sec-Fetch-Mode: navigate
@@ -27,7 +30,7 @@ function init(args)
   if args[1] == "browser" then
     -- Not `request`: wrk sends what format() returns as it is, and calls no Lua for each request.
     wrk.format = function()
-      return (CHROME:format(wrk.path, wrk.headers["Host"]):gsub("\n", "\r\n"))
+      return (CHROME:format(wrk.path, wrk.headers["Host"], AGENT):gsub("\n", "\r\n"))
     end
   end
 end
@@ -45,8 +48,8 @@ local function edge(latency, low, high, is_beyond)
   return low
 end
 
--- A percentile in fractions of wrk's microsecond, which is coarse beside an answer that takes ten of
--- them: all answers of that microsecond are thought to lie evenly around it.
+-- A percentile in fractions of wrk's microsecond, which is coarse beside an answer that takes ten
+-- of them: all answers of that microsecond are thought to lie evenly around it.
 local function percentile(latency, percent)
   local us = latency:percentile(percent)
   local first = edge(latency, 0, percent, function(value) return value >= us end)

@@ -143,6 +143,8 @@ class NodeSide {
     };
     parser[HTTPParser.kOnMessageComplete | 0] = () => {
       this.messages++;
+      this.headers = []; // trailers came the same way
+      this.url = '';
     };
     parser[HTTPParser.kOnBody | 0] = () => {};
     this.heads = 0;
@@ -210,8 +212,9 @@ function headDiffers(ours, head, data) {
       !/[^\x20-\x7e]/.test(hostOf(head.headers))) {
     return 'host';
   }
-  if (!!(ours.flags & FLAG_KEEP_ALIVE) !== head.keepAlive && !head.upgrade) {
-    return 'persistence of HTTP/1.' + head.minor;
+  // The other way round is the cautious one: we end connections that Node would keep.
+  if (ours.flags & FLAG_KEEP_ALIVE && !head.keepAlive && !head.upgrade) {
+    return 'persistence';
   }
   return '';
 }

@@ -35,9 +35,9 @@ void check_register(struct check_test *test);
 	CHECK_REGISTER(id)                                                                         \
 	static void id(void)
 
-/* TEST_ROWS(id, "name", table) { body for `const void *row` } */
+/* TEST_ROWS(id, "name", table) { body for `const void *row_` } */
 #define TEST_ROWS(id, title, table)                                                                \
-	static void id(const void *row);                                                           \
+	static void id(const void *row_);                                                           \
 	static struct check_test id##_test = {                                                     \
 		.name = title,                                                                     \
 		.run_row = id,                                                                     \
@@ -46,7 +46,7 @@ void check_register(struct check_test *test);
 		.row_size = sizeof((table)[0]),                                                    \
 	};                                                                                         \
 	CHECK_REGISTER(id)                                                                         \
-	static void id(const void *row)
+	static void id(const void *row_)
 
 /* Ends the running test. */
 _Noreturn void check_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -89,6 +89,7 @@ static void make_links(void)
 		fprintf(ip, "link set %s-peer addrgenmode none mtu 9000 up\n", names[i]);
 	}
 	fprintf(ip, "addr add 10.80.0.1/24 dev up0\naddr add fd80::1/64 dev up0 nodad\n");
+	fprintf(ip, "addr add 10.80.9.9/32 dev lo\naddr add fd80:9::9/128 dev lo nodad\n");
 	ip_end(ip);
 }
 

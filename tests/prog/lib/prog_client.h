@@ -59,8 +59,8 @@ void client_open(struct client *c, bool v6);
 void client_connect_near(struct client *c, uint32_t client_isn, uint32_t isn);
 
 /*
- * The kernel's answer in place of the request: right addresses, ports, MACs, window scale, seq, and
- * ack of all that the client has sent. Counts its bytes and FIN as received.
+ * What comes out goes to this client: addresses, ports, MACs, its next seq, and the ack of all that it
+ * has sent. Counts bytes and FIN as received.
  */
 const struct packet *client_take(struct client *c, const struct result *r);
 

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The tables are small: a search reads them all.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "peek.h"
+
+static void map_get(const char *name, uint32_t slot, void *value)
+{
+	if (bpf_map_lookup_elem(room_map(name), &slot, value))
+		check_die("map %s: %s", name, strerror(errno));
+}
+
+int peek_flow_slot(const struct client *c)
+{
+	struct flow f;
+	uint32_t i;
+
+	for (i = 0; i < ROOM_FLOW_BUCKETS * FLOW_WAYS; i++) {
+		map_get("flows", i, &f);
+		if (f.state != FLOW_FREE && !memcmp(&f.key.client, &c->addr, sizeof(c->addr)) &&
+		    f.key.port == htons(c->port))
+			return i;
+	}
+	return -1;
+}
+
+struct flow peek_flow(const struct client *c)
+{
+	int slot = peek_flow_slot(c);
+	struct flow f;
+
+	if (slot < 0)
+		check_fail("flow of port %u: expected one, actual none", c->port);
+	map_get("flows", slot, &f);
+	return f;
+}
+
+void peek_set_flow(const struct client *c, const struct flow *flow)
+{
+	uint32_t slot = peek_flow_slot(c);
+
+	room_map_update("flows", &slot, flow);
+}
+
+int peek_flows(void)
+{
+	struct flow f;
+	int n = 0;
+	uint32_t i;
+
+	for (i = 0; i < ROOM_FLOW_BUCKETS * FLOW_WAYS; i++) {
+		map_get("flows", i, &f);
+		n += f.state != FLOW_FREE;
+	}
+	return n;
+}
+
+int peek_leg_slot(const struct client *c, uint16_t backend)
+{
+	struct leg leg;
+	uint32_t i;
+
+	for (i = 0; i < ROOM_LEG_BUCKETS * LEG_WAYS; i++) {
+		map_get("legs", i, &leg);
+		if (leg.state != LEG_FREE && leg.key.backend == backend &&
+		    leg.key.port == htons(c->port) &&
+		    !memcmp(&leg.key.client, &c->addr, sizeof(c->addr)))
+			return i;
+	}
+	return -1;
+}
+
+struct leg peek_leg(const struct client *c, uint16_t backend)
+{
+	int slot = peek_leg_slot(c, backend);
+	struct leg leg;
+
+	if (slot < 0)
+		check_fail("leg on backend %u: expected one, actual none", backend);
+	map_get("legs", slot, &leg);
+	return leg;
+}
+
+void peek_set_leg(const struct client *c, uint16_t backend, const struct leg *leg)
+{
+	uint32_t slot = peek_leg_slot(c, backend);
+
+	room_map_update("legs", &slot, leg);
+}
+
+struct stash peek_stash(uint32_t slot)
+{
+	struct stash st;
+
+	map_get("stashes", slot, &st);
+	return st;
+}
+
+void peek_set_stash(uint32_t slot, const struct stash *stash)
+{
+	room_map_update("stashes", &slot, stash);
+}

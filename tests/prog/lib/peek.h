@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looks into the connections' tables, and changes them where a test cannot wait for time to pass.
+ */
+#ifndef PROG_PEEK_H
+#define PROG_PEEK_H
+
+#include "prog_client.h"
+
+/* Slot of the client's flow, or -1. */
+int peek_flow_slot(const struct client *c);
+
+/* The client's flow; the test fails without one. */
+struct flow peek_flow(const struct client *c);
+void peek_set_flow(const struct client *c, const struct flow *flow);
+
+/* Flows in use, tombstones included. */
+int peek_flows(void);
+
+/* Slot of the client's leg on a backend, or -1; the leg. */
+int peek_leg_slot(const struct client *c, uint16_t backend);
+struct leg peek_leg(const struct client *c, uint16_t backend);
+void peek_set_leg(const struct client *c, uint16_t backend, const struct leg *leg);
+
+struct stash peek_stash(uint32_t slot);
+void peek_set_stash(uint32_t slot, const struct stash *stash);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A backend's side of one leg: what the kernel of that backend would have as the socket's numbers
+ * after it took the hand-over.
+ */
+#ifndef PROG_NODE_H
+#define PROG_NODE_H
+
+#include "prog_client.h"
+
+struct node {
+	int id; /* backend 1 to 5, also its device */
+	bool v6, has_ts;
+	struct ip_addr addr, client;
+	uint16_t client_port;
+	uint32_t seq, ack; /* next byte to send, next byte expected; the leg's own space */
+	uint32_t tsval, tsecr;
+	uint16_t window;
+};
+
+/* The socket that this opening packet makes. */
+void node_accept(struct node *n, int id, const struct packet *opening);
+
+/*
+ * Sends `text`, a request, for which a fresh leg must open: mark, device, addresses, numbers and
+ * bytes are checked.
+ */
+void node_open(struct node *n, int id, struct client *c, const char *text);
+
+struct packet node_packet(struct node *n, uint8_t flags, const void *payload, size_t len);
+
+/* Runs a packet through backend_return; node_send() counts its bytes and FIN. */
+struct result *node_run(struct node *n, const struct packet *p);
+struct result *node_send(struct node *n, uint8_t flags, const void *payload, size_t len);
+struct result *node_say(struct node *n, const char *text); /* PSH and ACK */
+struct result *node_ack(struct node *n);
+
+/* The packet in place of the client's that goes on to this backend, with its numbers; counts it. */
+const struct packet *node_take(struct node *n, const struct result *r);
+
+/* Checks one packet to the backend (a clone, say) and counts it as received. */
+void node_expect(struct node *n, const struct packet *p);
+
+/* node_take() with exactly this payload. */
+void node_expect_text(struct node *n, const struct result *r, const char *text);
+
+/*
+ * The backend sends `text` and the client gets it whole; the client acknowledges, the backend is told.
+ */
+void node_reply(struct node *n, struct client *c, const char *text);
+
+#endif
