@@ -29,11 +29,14 @@ struct sums {
 
 static int count_flow(const void *key, void *value, void *arg)
 {
+	const uint8_t both_fin = FLOW_CLIENT_FIN | FLOW_LEG_FIN;
 	const struct flow *flow = value;
 	struct sums *sums = arg;
 
 	(void)key;
-	if (flow->state < FLOW_STATES)
+	if ((flow->flags & both_fin) == both_fin)
+		sums->states[FLOW_CLOSED]++;
+	else if (flow->state < FLOW_STATES)
 		sums->states[flow->state]++;
 	return 0;
 }

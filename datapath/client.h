@@ -81,16 +81,25 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 	return verdict == VERDICT_REFUSED ? open_refused(skb, r, f) : verdict;
 }
 
-/* Bytes are missing before this packet. Inside a body of known length it may go on to the leg, whose
- * TCP puts it in order; a head must be seen in order. */
+/*
+ * Bytes are missing before this packet. Inside a body of known length it may go on to the leg, whose
+ * TCP puts it in order: the body is counted by position, and what fills the gap is taken as repeated.
+ * A head must be seen in order.
+ */
 static __always_inline int client_gap(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	struct leg *leg = leg_of(r, f, f->active);
-	__u32 end = r->pkt.seq + r->pkt.payload_len - f->rcv_nxt;
+	__u32 end = r->pkt.seq + r->pkt.payload_len, n = end - f->rcv_nxt;
 
 	if (leg && leg->state == LEG_OPEN && !f->stash && f->phase == REQUEST_BODY &&
-	    end <= f->body.left)
+	    n <= f->body.left) {
+		f->body.left -= n;
+		if (!f->body.left)
+			f->phase = REQUEST_START;
+		f->rcv_nxt = end;
+		leg->rnxt = end - leg->delta_in;
 		return forward_whole(skb, r, f, leg);
+	}
 	count(STAT_OUT_OF_ORDER);
 	return client_ack(skb, r, f);
 }

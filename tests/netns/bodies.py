@@ -50,8 +50,7 @@ def response_sizes(host):
 
 
 def download(host, size):
-    with Conn(host) as c:
-        c.sock.settimeout(120)
+    with Conn(host, timeout=60) as c:
         r = c.request(f"/a/bytes/{size}")
         expect("length", size, len(r.body))
         expect("sha256", sha256(pattern(size)), sha256(r.body))
@@ -71,8 +70,7 @@ def random_body(size):
 
 def upload(host, size, framing, target="/a/whoami"):
     body = random_body(size)
-    with Conn(host) as c:
-        c.sock.settimeout(120)
+    with Conn(host, timeout=60 if size == LARGE else 20) as c:
         for _ in range(2):
             if framing == "length":
                 r = c.request(target, "POST", body=body)

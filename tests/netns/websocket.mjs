@@ -13,13 +13,17 @@ const SIZES = [0, 1, 125, 126, 1448, 65535, 65536, 1_000_000];
 /** The next event of that name, or an error after 20 s. */
 function next(socket, name) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no ${name} in 20 s`)), 20_000);
-    const done = (settle) => (...args) => {
+    const settle = (how) => (value) => {
       clearTimeout(timer);
-      settle(...args);
+      socket.off(name, arrived);
+      socket.off('error', failed);
+      how(value);
     };
-    socket.once(name, done(resolve));
-    if (name !== 'error') socket.once('error', done(reject));
+    const arrived = settle(resolve);
+    const failed = settle(reject);
+    const timer = setTimeout(() => failed(new Error(`no ${name} in 20 s`)), 20_000);
+    socket.once(name, arrived);
+    socket.once('error', failed);
   });
 }
 
