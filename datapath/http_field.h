@@ -17,6 +17,7 @@
 	X(NONE, 0, "none")                                                                \
 	X(EMPTY_LINES, 400, "more than two empty lines before a request")                 \
 	X(METHOD, 400, "method is not a token, or too long")                              \
+	X(PREFACE, 505, "PRI: an HTTP/2 preface, for which llhttp has a framing of its own")  \
 	X(REQUEST_LINE, 400, "request line is not `method SP target SP version`")         \
 	X(TARGET_BYTE, 400, "control byte in the target")                                 \
 	X(TARGET_FRAGMENT, 400, "'#' in the target")                                      \

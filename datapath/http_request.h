@@ -56,11 +56,16 @@ static __always_inline void http_request_connection(struct http_scratch *s, stru
 		s->req.flags |= HTTP_CONN_UPGRADE;
 }
 
-/* Content-Length and Transfer-Encoding: never twice, never together (RFC 9112, 6.1 and 6.3). */
-static __always_inline enum http_reject
-http_request_framing(struct http_scratch *s, struct http_value v, __u32 id)
+/*
+ * Content-Length and Transfer-Encoding: never twice, never together (RFC 9112, 6.1 and 6.3). The
+ * field ends at `end`, white space included.
+ */
+static __always_inline enum http_reject http_request_framing(struct http_scratch *s,
+							      struct http_value v, __u32 end,
+							      __u32 id)
 {
 	struct http_request *r = &s->req;
+	bool tab = http_has_tab(s, v.end, end);
 
 	if (id == HTTP_FIELD_TRANSFER_ENCODING) {
 		if (r->flags & HTTP_CHUNKED)
@@ -70,13 +75,13 @@ http_request_framing(struct http_scratch *s, struct http_value v, __u32 id)
 		if (!r->minor)
 			return HTTP_REJECT_CODING_VERSION;
 		r->flags |= HTTP_CHUNKED | HTTP_BODY;
-		return http_is_chunked(s, v) ? HTTP_REJECT_NONE : HTTP_REJECT_CODING;
+		return http_is_chunked(s, v) && !tab ? HTTP_REJECT_NONE : HTTP_REJECT_CODING;
 	}
 	if (r->flags & HTTP_CHUNKED)
 		return HTTP_REJECT_LENGTH_AND_CODING;
 	if (r->flags & HTTP_HAS_CL)
 		return HTTP_REJECT_LENGTH_TWICE;
-	if (!http_length_parse(s, v, &r->content_length))
+	if (tab || !http_length_parse(s, v, &r->content_length))
 		return HTTP_REJECT_LENGTH_INVALID;
 	r->flags |= HTTP_HAS_CL | (r->content_length ? HTTP_BODY : 0);
 	return HTTP_REJECT_NONE;
@@ -142,7 +147,7 @@ HTTP_FUNC int http_request_field(struct http_scratch *s HTTP_NONNULL, __u32 id, 
 		return HTTP_REJECT_NONE;
 	case HTTP_FIELD_CONTENT_LENGTH:
 	case HTTP_FIELD_TRANSFER_ENCODING:
-		return http_request_framing(s, v, id);
+		return http_request_framing(s, v, end, id);
 	case HTTP_FIELD_LOOKALIKE:
 		return HTTP_REJECT_LOOKALIKE;
 	default:

@@ -53,6 +53,8 @@ HTTP_FUNC int http_method_slow(struct http_scratch *s HTTP_NONNULL, __u32 start)
 	if (pos - start > 7)
 		return pos;
 	word = http_word(s, start) & ((1ULL << ((pos - start) * 8 & 63)) - 1);
+	if (word == HTTP_WORD('P', 'R', 'I', 0, 0, 0, 0, 0))
+		return http_line_bad(HTTP_REJECT_PREFACE);
 	for (i = 0; i < sizeof(http_method_names) / sizeof(http_method_names[0]); i++)
 		if (http_method_names[i].word == word)
 			s->req.method = http_method_names[i].method;

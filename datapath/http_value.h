@@ -47,6 +47,17 @@ static __always_inline struct http_value http_value_strip(const struct http_scra
 	return v;
 }
 
+/* Is there HTAB in the white space [pos, end) behind a value? llhttp takes it for a part of that. */
+static __always_inline bool http_has_tab(const struct http_scratch *s, __u64 pos, __u64 end)
+{
+	while (http_before(&pos, end) && HTTP_CAN_LOOP) {
+		if (s->buf[pos] == '\t')
+			return true;
+		pos++;
+	}
+	return false;
+}
+
 /* One to sixteen digits without leading zeros. Stores the number; false when it is none. */
 static __always_inline bool http_length_parse(const struct http_scratch *s, struct http_value v,
 					      __u64 *length)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables. Values are medians of the rounds; ratios are medians of each round's own ratio."""
+"""The tables. Values are medians of the rounds; ratios are medians of each round's own ratio.
+
+Rounds in which other processes took much of the machine are left out where at least half remain.
+"""
 
 import statistics
 
@@ -7,17 +10,27 @@ import cases
 
 METRIC_NAMES = {'cpu_us': 'CPU per request', 'rate': 'requests/s', 'p50_us': 'p50',
                 'p99_us': 'p99'}
+DISTURBED = 0.1  # share of the machine that others took
+
+
+def calm_ones(rounds):
+    """Tuples of samples without those that others disturbed, if at least half of them is left."""
+    calm = [samples for samples in rounds
+            if all(sample.others <= DISTURBED for sample in samples)]
+    return calm if 2 * len(calm) >= len(rounds) else rounds
 
 
 def median_of(samples, metric):
     """Of one contestant; 0 when it has no answers at all."""
-    values = [getattr(sample, metric) for sample in samples if sample.requests]
+    values = [getattr(sample, metric) for (sample,) in calm_ones(list(zip(samples)))
+              if sample.requests]
     return statistics.median(values) if values else 0
 
 
 def ratio_of(top, bottom, metric):
     """Median over rounds of two contestants, or None."""
-    pairs = [(getattr(a, metric), getattr(b, metric)) for a, b in zip(top, bottom)]
+    pairs = [(getattr(a, metric), getattr(b, metric))
+             for a, b in calm_ones(list(zip(top, bottom)))]
     ratios = [a / b for a, b in pairs if a and b]
     return statistics.median(ratios) if ratios else None
 
@@ -74,7 +87,8 @@ def print_conditions(results):
               for samples in by_contestant.values() for sample in samples]
     if others:
         print(f'Other processes took {statistics.median(others):.0f} % of the machine (median), '
-              f'{max(others):.0f} % at most; their CPU time is subtracted.')
+              f'{max(others):.0f} % at most. Their CPU time is subtracted; where enough rounds '
+              f'remain, those with more than {DISTURBED:.0%} are left out.')
 
 
 def print_measured(results):

@@ -138,13 +138,14 @@ void client_connect_near(struct client *c, uint32_t client_isn, uint32_t isn)
 	struct result *r;
 
 	for (i = 0; i < 1 << 22; i++) {
-		cookie = cookie_of(c, client_isn + i, clock, bits, &key);
+		c->port = 1024 + (i >> 8);
+		cookie = cookie_of(c, client_isn + (i & 255), clock, bits, &key);
 		if (isn - cookie < 1 << 16)
 			break;
 	}
 	if (i == 1 << 22)
 		check_die("no cookie near 0x%x", isn);
-	c->seq = client_isn + i + 1;
+	c->seq = client_isn + (i & 255) + 1;
 	c->ack = cookie + 1;
 	r = client_ack(c);
 	expect_verdict(r, DROP);
