@@ -107,6 +107,9 @@ static __always_inline int backend_fin(struct __sk_buff *skb, struct run *r, boo
 		backend_leave(f, leg);
 		return backend_reset(skb, r, local);
 	}
+	/* The client's ACK is under way: the backend repeats its FIN, or the next request ends the leg. */
+	if (keep && backend_is_quiet(leg) && !r->pkt.payload_len)
+		return VERDICT_DROP;
 	if (keep && leg->rphase == RESPONSE_HEAD && seq_before(r->pkt.ack, leg->rnxt))
 		return drop(STAT_DROP_STALE); /* it crosses a request; what follows that decides */
 	f->flags |= FLOW_LEG_FIN;

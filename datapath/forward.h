@@ -179,20 +179,30 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 
 /*
  * Tells the active leg, which is idle, the client's last ack before another destination takes over:
- * else its retransmission timer would fire for data that has arrived. With `restore` the packet is
- * put together again from run.hdr and the payload in run.http.buf.
+ * else its retransmission timer would fire for data that has arrived. A leg that has sent its FIN is
+ * ended with RST instead, which frees its 4-tuple for a fresh one. With `restore` the packet is put
+ * together again from run.hdr and the payload in run.http.buf. 0 or -1.
  */
 __noinline int forward_park(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			    __u32 restore)
 {
 	struct leg *leg = leg_of(r, f, f->active);
 	__u32 n = r->pkt.payload_len, len = skb->len, hdr = r->pkt.payload_off;
+	bool fin = leg && leg->flags & LEG_FIN;
+	int err;
 
-	if (!leg || leg->told == leg->resp_pos)
+	if (!leg || (leg->told == leg->resp_pos && !fin))
 		return 0;
 	if (restore && (n > HTTP_BUF_BYTES || skb->gso_segs > 1 || r->cursor || r->stashed))
-		return 0; /* cannot be put together again: the leg's probe will be answered */
-	if (forward_bare(skb, r, f, leg, TCP_ACK))
+		return fin ? -1 : 0; /* cannot be put together again; the leg's probe will be answered */
+	err = forward_bare(skb, r, f, leg, fin ? TCP_RST | TCP_ACK : TCP_ACK);
+	if (fin) {
+		leg->state = LEG_DEAD;
+		f->active = ACTIVE_KERNEL;
+		f->snd_nxt = r->pkt.ack;
+		f->snd_una = r->pkt.ack;
+	}
+	if (err)
 		return restore ? -1 : 0;
 	if (!restore)
 		return 0;

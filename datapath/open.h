@@ -9,17 +9,20 @@
 #include "forward.h"
 #include "reply.h"
 
-/* Room in flow.legs: a dead entry, else an idle leg other than the active one. */
+/* Room in flow.legs: an entry without a living leg, else that of a parked leg, which is ended: its
+ * backend's next packet gets a RST. */
 static __always_inline int open_index(struct run *r, const struct flow *f)
 {
-	int index = -1;
+	struct leg *leg;
+	__u32 index;
 
 	for (__u32 i = 0; i < MAX_LEGS; i++)
 		if (!leg_of(r, f, i))
 			return i;
-	for (__u32 i = 0; i < MAX_LEGS; i++)
-		if (i != f->active)
-			index = i;
+	index = f->active == MAX_LEGS - 1 ? 0 : MAX_LEGS - 1;
+	leg = leg_of(r, f, index);
+	if (leg)
+		leg->state = LEG_DEAD;
 	return index;
 }
 
@@ -41,7 +44,7 @@ __noinline int open_leg(struct run *r NONNULL, struct flow *f NONNULL, __u32 poo
 		int index = open_index(r, f);
 		__u32 m = member, backend, slot;
 
-		if (member < 0 || index < 0)
+		if (member < 0)
 			return -1;
 		barrier_var(m);
 		m &= POOL_MEMBERS - 1;
