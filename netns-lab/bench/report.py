@@ -87,8 +87,8 @@ def print_conditions(results):
               for samples in by_contestant.values() for sample in samples]
     if others:
         print(f'Other processes took {statistics.median(others):.0f} % of the machine (median), '
-              f'{max(others):.0f} % at most. Their CPU time is subtracted; where enough rounds '
-              f'remain, those with more than {DISTURBED:.0%} are left out.')
+              f'{max(others):.0f} % at most. Their CPU time\nis subtracted; rounds with more than '
+              f'{DISTURBED * 100:.0f} % of it are left out where at least half remain.')
 
 
 def print_measured(results):
