@@ -10,6 +10,12 @@
 
 #include "leg.h"
 
+/*
+ * skb->tc_index of packets that need no look at the socket: they belong to an open leg. It survives
+ * bpf_redirect_peer(), and nobody but a program of this host can set it. Without it the leg is asked.
+ */
+#define ACCEPT_PASS 0x5c1c
+
 #define TICK_NS 1000000
 #define TICK_GUARD_NS 2000
 

@@ -304,15 +304,13 @@ static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, st
 }
 
 /* Any packet of a flow whose owner word is held. Returns a verdict. */
-__noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
-			   __u32 uplink)
+__noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
 {
 	struct pkt *p = &r->pkt;
 	struct leg *leg;
 	int verdict;
 
 	f->seen = run_clock(r);
-	f->uplink = uplink;
 	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	if (p->flags & TCP_RST)
 		return client_reset(skb, r, f);

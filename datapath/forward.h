@@ -101,6 +101,10 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 	}
 	if (translate_apply(skb, r, -leg->delta_out, opening))
 		return drop(STAT_DROP_OTHER);
+	if (verdict == VERDICT_REDIRECT && b->flags & BACKEND_PEER && !(leg->flags & LEG_QUEUED)) {
+		skb->tc_index = opening ? 0 : ACCEPT_PASS;
+		return VERDICT_PEER;
+	}
 	return verdict;
 }
 
@@ -147,6 +151,7 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 	verdict = forward_address(skb, r, f, leg, b);
 	if (verdict == VERDICT_DROP)
 		return verdict;
+	leg->flags |= LEG_QUEUED;
 	mss = (b->mtu < 1280 ? 1280 : b->mtu) - (r->pkt.is_v6 ? 60 : 40) - 12;
 	if (mss > STASH_PIECE)
 		mss = STASH_PIECE;

@@ -267,6 +267,7 @@ static const __u8 http_classes[256] = {
 	['\''] = HTTP_C_MARK,
 	['*'] = HTTP_C_MARK,
 	['+'] = HTTP_C_MARK,
+	['#'] = HTTP_TOKEN,
 	['%'] = HTTP_TOKEN | HTTP_HOST | HTTP_TARGET,
 	['^'] = HTTP_TOKEN | HTTP_TARGET,
 	['`'] = HTTP_TOKEN | HTTP_TARGET,

@@ -198,6 +198,8 @@ HTTP_FUNC int http_target_slow(struct http_scratch *s HTTP_NONNULL, __u32 pos)
 	__u64 len = s->len;
 	int end;
 
+	if (byte == ' ')
+		return http_line_bad(HTTP_REJECT_REQUEST_LINE);
 	if (r->method == HTTP_CONNECT) {
 		r->flags |= HTTP_AUTHORITY_FORM;
 		end = http_authority(s, pos);

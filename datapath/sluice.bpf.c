@@ -6,6 +6,11 @@
 #include "backend.h"
 #include "client.h"
 
+static __always_inline bool addr_is_vip(const struct ip_addr *addr)
+{
+	return bpf_map_lookup_elem(&vip_addrs, addr);
+}
+
 /* A segment that belongs to no flow: the last step of a handshake, or a stranger. */
 static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 					  struct flow_key *key, const struct uplink *uplink)
@@ -21,8 +26,9 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 		if (!f)
 			return VERDICT_DROP;
 		client_begin(r, f, uplink->mtu);
+		f->uplink = uplink->id;
 		count(STAT_COOKIE_OK);
-		verdict = client_flow(skb, r, f, uplink->id);
+		verdict = client_flow(skb, r, f);
 		lock_release(&f->owner);
 		return verdict;
 	}
@@ -44,18 +50,27 @@ static __always_inline bool uplink_reuses(struct run *r, const struct flow *f)
 	return p->flags & TCP_SYN || cookie_check(r);
 }
 
+/* True if the flow's last packet came in here too: the lookup of the uplink can be spared. */
+static __always_inline bool uplink_is_same(const struct __sk_buff *skb, const struct flow *f)
+{
+	__u32 id = f->uplink;
+	struct uplink_dev *dev = bpf_map_lookup_elem(&uplink_devs, &id);
+
+	return dev && dev->ifindex == skb->ifindex;
+}
+
 static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 					 const struct vip *vip)
 {
 	struct settings *s = settings_get();
-	__u32 ifindex = skb->ifindex;
-	struct uplink *uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
 	struct pkt *p = &r->pkt;
+	struct uplink *uplink;
+	__u32 ifindex;
 	struct flow_key *key = &r->flow_key;
 	struct flow *f;
 	int verdict;
 
-	if (!s || !uplink)
+	if (!s)
 		return VERDICT_NEXT;
 	key->client = p->src;
 	key->port = p->sport;
@@ -68,18 +83,27 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 		lock_release(&f->owner);
 		f = NULL;
 	}
-	if (!f && (p->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+	if (f && (f->state == FLOW_CLOSED || uplink_is_same(skb, f))) {
+		verdict = client_flow(skb, r, f);
+		lock_release(&f->owner);
+		return verdict;
+	}
+	ifindex = skb->ifindex;
+	uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+	if (f) {
+		if (uplink)
+			f->uplink = uplink->id;
+		verdict = uplink ? client_flow(skb, r, f) : VERDICT_NEXT;
+		lock_release(&f->owner);
+		return verdict;
+	}
+	if (!uplink)
+		return VERDICT_NEXT;
+	if (addr_is_vip(&p->src))
+		return drop(STAT_DROP_SPOOFED);
+	if ((p->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
 		return handshake_syn(skb, r, uplink->mtu);
-	if (!f)
-		return uplink_unknown(skb, r, key, uplink);
-	verdict = client_flow(skb, r, f, uplink->id);
-	lock_release(&f->owner);
-	return verdict;
-}
-
-static __always_inline bool addr_is_vip(const struct ip_addr *addr)
-{
-	return bpf_map_lookup_elem(&vip_addrs, addr);
+	return uplink_unknown(skb, r, key, uplink);
 }
 
 /* The backend at an address and port; without address: the local backend on that port. */
@@ -163,8 +187,6 @@ int uplink_ingress(struct __sk_buff *skb)
 	if (!vip)
 		return verdict_finish(skb, r, addr_is_vip(&at->addr) ? uplink_local(skb, r) :
 								      VERDICT_NEXT);
-	if (addr_is_vip(&r->pkt.src))
-		return verdict_finish(skb, r, drop(STAT_DROP_SPOOFED));
 	return verdict_finish(skb, r, uplink_packet(skb, r, vip));
 }
 
@@ -205,13 +227,16 @@ int backend_return(struct __sk_buff *skb)
 SEC("tc")
 int backend_accept(struct __sk_buff *skb)
 {
-	struct run *r = run_get(RUN_INGRESS);
 	struct settings *s = settings_get();
 	struct leg_key *key;
 	struct leg *leg;
 	struct flow *f;
+	struct run *r;
 	__u32 *id;
 
+	if (skb->tc_index == ACCEPT_PASS)
+		return TCX_NEXT;
+	r = run_get(RUN_INGRESS);
 	if (!r || !s || pkt_parse(skb, r) != PKT_TCP)
 		return TCX_NEXT;
 	id = backend_id(r, &r->pkt.dst, r->pkt.dport);

@@ -10,10 +10,26 @@
 
 #include "leg.h"
 
-/* Adds `delta` to the edges of the SACK blocks in r->out (RFC 2018). */
-static __always_inline void translate_sack(struct run *r, __u32 delta)
+/* Ones' complement difference of two words: added to a sum, it takes `old` out and puts `new` in. */
+static __always_inline __u64 translate_diff(__u32 old, __u32 new)
+{
+	return (__u64)(__u32)~old + new;
+}
+
+/* Writes a word of the header being built and returns the difference to the one that was there. */
+static __always_inline __u64 translate_put(__u8 *at, __be32 value)
+{
+	__u64 diff = translate_diff(load_u32(at), value);
+
+	store_u32(at, value);
+	return diff;
+}
+
+/* Adds `delta` to the edges of the SACK blocks in r->out (RFC 2018). Returns the difference. */
+static __always_inline __u64 translate_sack(struct run *r, __u32 delta)
 {
 	__u32 at = r->pkt.l4_off + r->pkt.sack_off;
+	__u64 diff = 0;
 
 	for (int i = 0; i < 32; i += 4) {
 		__u32 off = at + i;
@@ -23,26 +39,48 @@ static __always_inline void translate_sack(struct run *r, __u32 delta)
 		barrier_var(off);
 		if (off > HDR_MAX)
 			break;
-		store_u32(r->out + off, bpf_htonl(bpf_ntohl(load_u32(r->out + off)) + delta));
+		diff += translate_put(r->out + off,
+				      bpf_htonl(bpf_ntohl(load_u32(r->out + off)) + delta));
 	}
+	return diff;
+}
+
+/* Addresses into the IP header of r->out. Returns the difference of the pseudo header. */
+static __always_inline __u64 translate_addresses(struct run *r)
+{
+	struct segment *s = &r->seg;
+	__u8 *ip = r->out + ETH_HLEN;
+	__u64 diff = 0;
+
+	if (r->pkt.is_v6) {
+		for (int i = 0; i < 4; i++) {
+			diff += translate_put(ip + 8 + 4 * i, s->src.w[i]);
+			diff += translate_put(ip + 24 + 4 * i, s->dst.w[i]);
+		}
+		return diff;
+	}
+	diff = translate_put(ip + 12, s->src.w[3]) + translate_put(ip + 16, s->dst.w[3]);
+	store_u16(ip + 10, ~csum_fold((__u16)~load_u16(ip + 10) + csum_fold(diff)));
+	return diff;
 }
 
 /*
  * Rewrites the packet's headers from r->hdr and r->seg (addresses, ports, MACs, seq, ack; tsecr if
- * `tsecr` is set). `sack_delta` moves SACK blocks. 0 or -1.
+ * `set_tsecr`). `sack_delta` moves SACK blocks. The checksum field is updated by difference (RFC
+ * 1624): a partial one holds the pseudo header's sum, so only addresses count; a full one its
+ * complement. One store: with CHECKSUM_COMPLETE skb->csum stays right, since for packets that go to
+ * the local stack addresses do not change and the rest cancels out. 0 or -1.
  */
 __noinline int translate_apply(struct __sk_buff *skb, struct run *r NONNULL, __u32 sack_delta,
 			       __u32 set_tsecr)
 {
 	struct segment *s = &r->seg;
 	struct pkt *p = &r->pkt;
-	__u32 l4 = p->l4_off, hlen = p->payload_off - p->l4_off;
-	__s64 diff, pseudo;
-	bool options;
+	__u32 l4 = p->l4_off, len = p->payload_off;
+	__u64 pseudo, diff;
+	__u16 old;
 	__u8 *tcp;
 
-	if ((l4 != ETH_HLEN + 20 && l4 != ETH_HLEN + 40) || hlen < 20 || hlen > 60)
-		return -1;
 	__builtin_memcpy(r->out, r->hdr, sizeof(r->out));
 	barrier_var(l4);
 	if (l4 > ETH_HLEN + 40)
@@ -50,53 +88,29 @@ __noinline int translate_apply(struct __sk_buff *skb, struct run *r NONNULL, __u
 	tcp = r->out + l4;
 	__builtin_memcpy(r->out, s->mac_dst, ETH_ALEN);
 	__builtin_memcpy(r->out + ETH_ALEN, s->mac_src, ETH_ALEN);
-	if (p->is_v6) {
-		__builtin_memcpy(r->out + ETH_HLEN + 8, &s->src, 16);
-		__builtin_memcpy(r->out + ETH_HLEN + 24, &s->dst, 16);
-	} else {
-		store_u32(r->out + ETH_HLEN + 12, s->src.w[3]);
-		store_u32(r->out + ETH_HLEN + 16, s->dst.w[3]);
-		store_u16(r->out + ETH_HLEN + 10, 0);
-		store_u16(r->out + ETH_HLEN + 10, csum_ipv4(r->out + ETH_HLEN));
-	}
-	store_u16(tcp, s->sport);
-	store_u16(tcp + 2, s->dport);
-	store_u32(tcp + 4, bpf_htonl(s->seq));
-	store_u32(tcp + 8, bpf_htonl(s->ack));
-	options = (sack_delta && p->sack_len) || (set_tsecr && p->ts_off);
+	pseudo = translate_addresses(r);
+	diff = translate_put(tcp, (__u32)s->dport << 16 | s->sport);
+	diff += translate_put(tcp + 4, bpf_htonl(s->seq));
+	diff += translate_put(tcp + 8, bpf_htonl(s->ack));
 	if (sack_delta && p->sack_len)
-		translate_sack(r, sack_delta);
+		diff += translate_sack(r, sack_delta);
 	if (set_tsecr && p->ts_off) {
 		__u32 off = p->ts_off + 4;
 
 		barrier_var(off);
 		if (off > 56)
 			return -1;
-		store_u32(tcp + off, bpf_htonl(s->tsecr));
+		diff += translate_put(tcp + off, bpf_htonl(s->tsecr));
 	}
-	barrier_var(hlen);
-	if (hlen < 20 || hlen > 60)
+	old = load_u16(tcp + 16);
+	if (p->csum_partial)
+		store_u16(tcp + 16, csum_fold(old + (__u64)csum_fold(pseudo)));
+	else
+		store_u16(tcp + 16, ~csum_fold((__u16)~old + (__u64)csum_fold(pseudo + diff)));
+	barrier_var(len);
+	if (len < ETH_HLEN + 40 || len > HDR_MAX)
 		return -1;
-	hlen &= ~3U;
-	diff = bpf_csum_diff((__be32 *)(r->hdr + l4), hlen, (__be32 *)tcp, hlen, 0);
-	if (diff < 0 || bpf_skb_store_bytes(skb, 0, r->out, l4 + 16, 0))
-		return -1;
-	if (options) {
-		__u32 n = hlen - 20;
-
-		barrier_var(n);
-		if (n < 4 || n > 40 || bpf_skb_store_bytes(skb, l4 + 20, tcp + 20, n, 0))
-			return -1;
-	}
-	if (bpf_l4_csum_replace(skb, l4 + 16, 0, diff, 0))
-		return -1;
-	pseudo = bpf_csum_diff((__be32 *)&p->src, 2 * sizeof(p->src), (__be32 *)&s->src,
-			       2 * sizeof(s->src), 0);
-	if (pseudo < 0)
-		return -1;
-	if (pseudo && bpf_l4_csum_replace(skb, l4 + 16, 0, pseudo, BPF_F_PSEUDO_HDR))
-		return -1;
-	return 0;
+	return bpf_skb_store_bytes(skb, 0, r->out, len, 0) ? -1 : 0;
 }
 
 #endif

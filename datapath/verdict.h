@@ -13,7 +13,8 @@ enum verdict {
 	VERDICT_NEXT,	  /* not ours, or the stack's to deliver */
 	VERDICT_DROP,
 	VERDICT_REDIRECT, /* out of run.out_ifindex, layer 2 is written */
-	VERDICT_NEIGH,	  /* the same, the kernel resolves the neighbour of run.next_hop */
+	VERDICT_PEER,	  /* the same, straight into the netns at the other end of a veth */
+	VERDICT_NEIGH,	  /* out of run.out_ifindex, the kernel resolves run.next_hop */
 	VERDICT_INGRESS,  /* into the stack through run.out_ifindex */
 	VERDICT_REFUSED,  /* internal: a local backend does not take the hand-over */
 	VERDICT_DATA,	  /* internal: the payload is to be looked at */
@@ -41,6 +42,8 @@ static __always_inline int verdict_finish(struct __sk_buff *skb, struct run *r, 
 		return TCX_NEXT;
 	case VERDICT_REDIRECT:
 		return bpf_redirect(r->out_ifindex, 0);
+	case VERDICT_PEER:
+		return bpf_redirect_peer(r->out_ifindex, 0);
 	case VERDICT_NEIGH:
 		return bpf_redirect_neigh(r->out_ifindex, &r->next_hop, sizeof(r->next_hop), 0);
 	case VERDICT_INGRESS:

@@ -5,12 +5,11 @@ COMPONENTS-DIRECTORY [small|large].
 
 After each of them the kernel answers on the same connection: it must know where bodies end.
 """
-import random
 import sys
 import time
 
 from rawhttp import (VIP4, VIP6, Components, Conn, Report, chunked, expect, expect_that, head,
-                     pattern, sha256)
+                     pattern, random_body, sha256)
 
 ADDRESSES = (("v4", VIP4), ("v6", VIP6))
 LARGE = 50 * 1024 * 1024
@@ -58,15 +57,6 @@ def download(host, size):
 
 
 # --- request bodies -------------------------------------------------------------------------------
-
-def random_body(size):
-    """Random bytes, in which requests stand that nobody may take for some."""
-    body = bytearray(random.Random(size).randbytes(size))
-    trap = b"\r\n\r\nGET /c/1024 HTTP/1.1\r\nHost: lab.example\r\n\r\n"
-    for at in range(0, size - len(trap), 1448):
-        body[at:at + len(trap)] = trap
-    return bytes(body)
-
 
 def upload(host, size, framing, target="/a/whoami"):
     body = random_body(size)

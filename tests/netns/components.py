@@ -7,7 +7,7 @@ GROUP: answers, ends, handed_over, cut. The configuration has no default pool.
 import sys
 
 from rawhttp import (VIP4, VIP6, Components, Conn, Counters, Report, expect, expect_that, get, head,
-                     is_reset, sha256)
+                     is_reset, large_headers, pieces, sha256)
 
 ADDRESSES = (("v4", VIP4), ("v6", VIP6))
 report = Report()
@@ -262,17 +262,6 @@ def handed_over():
 
 
 # --- requests cut into segments -------------------------------------------------------------------
-
-def pieces(data, count):
-    size = -(-len(data) // count)
-    return [data[i:i + size] for i in range(0, len(data), size)]
-
-
-def large_headers(total, fields=5):
-    """Fields whose names and values add up to about `total` bytes, all different."""
-    return [(f"X-Field-{i}", "".join(chr(97 + (i * 7 + j) % 26) for j in range(total // fields - 14)))
-            for i in range(fields)]
-
 
 def cut_component(host, count):
     with Conn(host) as c:

@@ -19,6 +19,7 @@ export PYTHONDONTWRITEBYTECODE=1
 
 n_ok=0 n_failed=0 n_skipped=0
 labs=()        # labs that were begun and are to be taken down
+own_gateways=() # those of them whose gateway the suite itself has started
 background=()  # pids to be killed at the end
 
 # suite LETTER: sets LAB, a name that no other suite has, and work, a directory that goes at the end.
@@ -40,8 +41,12 @@ clean_up() {
 	for pid in "${background[@]}"; do
 		kill -KILL "$pid" 2>/dev/null
 	done
+	for name in "${own_gateways[@]}"; do
+		LAB=$name in_ns gw "$SLUICE" unload -c "$work/gateway.ini" >"$work/unload.log" 2>&1 ||
+			cat "$work/unload.log" >&2
+	done
 	for name in "${labs[@]}"; do
-		LAB=$name "$ROOT/netns-lab/lab" down >"$work/down.log" 2>&1 || cat "$work/down.log" >&2
+		LAB=$name lab down >"$work/down.log" 2>&1 || cat "$work/down.log" >&2
 	done
 	rm -rf -- "$work"
 	exit "$status"
@@ -122,9 +127,17 @@ lab() {
 	"$ROOT/netns-lab/lab" "$@"
 }
 
-# in_ns NS COMMAND...: not `lab exec`, so that $! of a background command is the command's own pid.
+# in_ns NS COMMAND...
 in_ns() {
 	nsenter --net="/run/netns/$LAB-$1" -- "${@:2}"
+}
+
+# spawn LOG NS COMMAND...: in the background until the suite ends; its pid is in $spawned.
+spawn() {
+	nsenter --net="/run/netns/$LAB-$2" -- "${@:3}" </dev/null >>"$1" 2>&1 &
+	spawned=$!
+	background+=("$spawned")
+	disown
 }
 
 state_dir() {
@@ -157,13 +170,11 @@ sluice() {
 	in_ns gw "$SLUICE" "$command" -c "$work/gateway.ini" "$@"
 }
 
-# start_gateway NAME: `sluice run` outside the lab's care, pid in $gateway_pid, log in $work/NAME.log.
+# start_gateway NAME: `sluice run` outside the lab's care, pid in $spawned, log in $work/NAME.log.
 start_gateway() {
-	in_ns gw "$SLUICE" run -c "$work/gateway.ini" </dev/null >"$work/$1.log" 2>&1 &
-	gateway_pid=$!
-	background+=("$gateway_pid")
-	disown
-	wait_until 30 grep -qx ready "$work/$1.log"
+	own_gateways+=("$LAB")
+	spawn "$work/$1.log" gw "$SLUICE" run -c "$work/gateway.ini"
+	wait_until 30 grep -sqx ready "$work/$1.log"
 }
 
 # daemon_pid: of the daemon that serves this lab.

@@ -7,6 +7,7 @@ byte shows. Report runs functions as checks and prints their lines (see lib.sh).
 import errno
 import hashlib
 import json
+import random
 import socket
 import struct
 import sys
@@ -268,6 +269,26 @@ def get(target, host=VIP4, headers=(), method="GET", body=None):
 def pattern(length):
     """The body of /bytes/N."""
     return (b"abcdefghijklmnopqrstuvwxyz" * (length // 26 + 1))[:length]
+
+
+def pieces(data, count):
+    size = -(-len(data) // count)
+    return [data[i:i + size] for i in range(0, len(data), size)]
+
+
+def large_headers(total, fields=5):
+    """Fields whose names and values add up to about `total` bytes, all different."""
+    return [(f"X-Field-{i}", "".join(chr(97 + (i * 7 + j) % 26) for j in range(total // fields - 14)))
+            for i in range(fields)]
+
+
+def random_body(size):
+    """Random bytes, in which requests stand that nobody may take for some."""
+    body = bytearray(random.Random(size).randbytes(size))
+    trap = b"\r\n\r\nGET /c/1024 HTTP/1.1\r\nHost: lab.example\r\n\r\n"
+    for at in range(0, size - len(trap), 1448):
+        body[at:at + len(trap)] = trap
+    return bytes(body)
 
 
 def sha256(data):

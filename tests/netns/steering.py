@@ -262,6 +262,15 @@ def served_by(names):
                    host)
 
 
+def is_alive(pid):
+    """A zombie has closed its sockets."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def killed(pid):
     """node2, process `pid`, is killed while connections have idle legs to both: only the route that
     leads to it alone fails, and that with 503."""
@@ -290,7 +299,7 @@ def killed(pid):
         if how == "idle":
             time.sleep(0.3)  # the clients' delayed ACKs are out
     os.kill(pid, signal.SIGKILL)
-    while os.path.exists(f"/proc/{pid}/fd") and os.listdir(f"/proc/{pid}/fd"):
+    while is_alive(pid):
         time.sleep(0.01)
     for name, c in jobs:
         report.run(name, goes_on, c)

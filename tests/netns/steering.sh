@@ -80,10 +80,8 @@ answers_to() {
 
 full_queue() {
 	local overflows
-	in_ns node1 python3 "$HERE/full_listener.py" 3009 >"$work/full.log" 2>&1 &
-	background+=($!)
-	disown
-	wait_until 10 grep -qx full "$work/full.log"
+	spawn "$work/full.log" node1 python3 "$HERE/full_listener.py" 3009
+	wait_until 10 grep -sqx full "$work/full.log"
 	overflows=$(nstat_of node1 TcpExtListenOverflows)
 	check "a full accept queue: the other backend takes it" "200 node2" "$(answers_to /half/bytes/10 20)"
 	check "a full accept queue: dropped by its own kernel" "$overflows" \

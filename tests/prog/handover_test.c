@@ -364,7 +364,7 @@ TEST(down, "a backend that is down gets no leg")
 	room_set_backend(1, &b);
 	client_open(&c, false);
 	r = client_say(&c, GET("/1/a"));
-	expect_counts(r, "MISS_ROUTE ERROR_503");
+	expect_counts(r, "ERROR_503");
 	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, false);
 }
 

@@ -53,7 +53,7 @@ static const struct hit_row hit_rows[] = {
 	{ "505", false, "GET / HTTP/2.0\r\nHost: a\r\n\r\n", SLOT_ERRORS + CANNED_505, true, false,
 	  "ERROR_400" },
 	{ "503: empty pool", false, "GET /empty/ HTTP/1.1\r\nHost: a\r\n\r\n",
-	  SLOT_ERRORS + CANNED_503, true, false, "MISS_ROUTE ERROR_503" },
+	  SLOT_ERRORS + CANNED_503, true, false, "ERROR_503" },
 };
 
 TEST_ROWS(hit, "answer in one segment", hit_rows)

@@ -390,21 +390,24 @@ TEST(stale, "the object is replaced under way: RST")
 	EXPECT(peek_flow(&d.c).state, FLOW_CLOSED);
 }
 
-TEST(wrap, "a long answer across 2^32")
+TEST(wrap, "long answers across 2^32")
 {
 	struct result *r;
+	int i;
 
 	client_init(&d.c, false);
 	client_connect_near(&d.c, 0xffffffa0, 0xffffff00);
-	client_expect_object(&d.c, client_say(&d.c, GET("/small")), SLOT_SMALL, false, false);
-	r = ask(GET("/huge"), SLOT_HUGE, false);
-	expect_segments(r, r->n_clones);
-	while (d.sent < d.len) {
-		r = ack_to(d.sent);
+	for (i = 0; i < 2; i++) { /* 128 KB: the first byte lies up to 64 KB before the wrap */
+		r = ask(GET("/huge"), SLOT_HUGE, false);
 		expect_segments(r, r->n_clones);
+		while (d.sent < d.len) {
+			r = ack_to(d.sent);
+			expect_segments(r, r->n_clones);
+		}
+		expect_over(ack_to(d.len));
 	}
-	expect_over(ack_to(d.len));
-	EXPECT_TRUE(d.first + d.len < d.first);
+	EXPECT_TRUE(d.c.ack < 1 << 20);
+	EXPECT_TRUE(d.c.seq < 1 << 20);
 }
 
 TEST(jumbo, "MSS 8900")

@@ -26,7 +26,7 @@ static struct http_scratch scratch;
  * Parses text[0, n). Behind it lie, one after the other: the rest of the text, zeros, CRs and more
  * field bytes. The result must not depend on that.
  */
-static int rows_parse(http_parse parse, const char *text, size_t n, size_t len)
+static inline int rows_parse(http_parse parse, const char *text, size_t n, size_t len)
 {
 	static const int fills[] = { 0, '\r', 'a', 0xff };
 	struct http_scratch first;
@@ -51,8 +51,8 @@ static int rows_parse(http_parse parse, const char *text, size_t n, size_t len)
  * A message whose head is `head` bytes long (0: it never ends, and is bad when `want` says so). Fed
  * cut at every byte it is incomplete, or bad for the same reason, until the head is complete.
  */
-static void rows_feed(http_parse parse, const char *text, size_t len, int want, size_t head,
-		      const __u8 *reason)
+static inline void rows_feed(http_parse parse, const char *text, size_t len, int want, size_t head,
+			     const __u8 *reason)
 {
 	__u8 final;
 	size_t n;

@@ -201,6 +201,33 @@ static void test_digits(void **state)
 	}
 }
 
+/* The class table against the grammar's own words. */
+static void test_classes(void **state)
+{
+	static const struct {
+		__u8 class;
+		bool alnum;
+		const char *others;
+	} classes[] = {
+		{ HTTP_TOKEN, true, "!#$%&'*+-.^_`|~" },	/* RFC 9110, 5.6.2: tchar */
+		{ HTTP_HOST, true, "-._~%!$&'()*+;=" },	/* RFC 3986, 3.2.2, without ',' */
+		{ HTTP_NAME, true, "-._" },
+		{ HTTP_PATH, true, "-._~!$&'()*+,=:@/" }, /* RFC 3986, 3.3, without '%' and ';' */
+		{ HTTP_TARGET, true, "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~" },
+		{ HTTP_DIGIT, false, "0123456789" },
+		{ HTTP_HEX, false, "0123456789abcdefABCDEF" },
+	};
+	size_t i;
+	int c;
+
+	(void)state;
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		for (c = 0; c < 256; c++)
+			assert_int_equal(http_is(c, classes[i].class),
+					 (classes[i].alnum && (is_letter(c) || is_digit(c))) ||
+						 (c && strchr(classes[i].others, c)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_stops_at_colon),
 		cmocka_unit_test(test_digits),
+		cmocka_unit_test(test_classes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
