@@ -21,6 +21,7 @@
 #define POOL_SLOTS 256	      /* length of a pool's weighted round-robin sequence */
 #define POOL_MEMBERS 64	      /* distinct backends of a pool: one bit each in leg.tried */
 #define MAX_LEGS 4	      /* backends that one client connection can hold open */
+#define LEG_OUTSTANDING 32    /* pipelined requests of a leg that are not answered yet */
 #define FLOW_WAYS 8	      /* entries of a bucket of the flow table */
 #define LEG_WAYS 8	      /* entries of a bucket of the leg table */
 #define HOST_BYTES 124	      /* longest configured host name */
@@ -356,7 +357,7 @@ struct leg {
 	__u32 resp_pos;	 /* next byte of the response to be parsed */
 	__u32 snd_max;	 /* end of the backend's bytes seen */
 	__u32 acked;	 /* highest ack of the backend */
-	__u32 heads;	 /* bit n % 32: request number n is a HEAD */
+	__u32 heads;	 /* bit n % LEG_OUTSTANDING: request number n is a HEAD */
 	__u16 sent;	 /* requests forwarded, modulo 2^16 */
 	__u16 done;	 /* final responses seen whole */
 	__u16 pool;	 /* id: where a refused request goes next */

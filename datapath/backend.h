@@ -50,9 +50,10 @@ static __always_inline void backend_leave(struct flow *f, struct leg *leg)
 	f->snd_una = f->snd_nxt;
 }
 
-static __always_inline bool backend_is_quiet(const struct leg *leg)
+/* No request is under way, neither its body nor its response. */
+static __always_inline bool backend_is_quiet(const struct flow *f, const struct leg *leg)
 {
-	return leg->rphase == RESPONSE_IDLE && leg->sent == leg->done;
+	return leg->rphase == RESPONSE_IDLE && leg->sent == leg->done && f->phase == REQUEST_START;
 }
 
 /* A leg that the client does not talk to at the moment. */
@@ -102,13 +103,13 @@ static __always_inline int backend_fin(struct __sk_buff *skb, struct run *r, boo
 	bool keep = !(leg->flags & LEG_CLOSE) && !(f->flags & (FLOW_CLIENT_FIN | FLOW_PINNED));
 
 	leg->flags |= LEG_FIN;
-	if (keep && backend_is_quiet(leg) && !seq_before(leg->told, leg->resp_pos)) {
+	if (keep && backend_is_quiet(f, leg) && !seq_before(leg->told, leg->resp_pos)) {
 		count(STAT_LEG_CLOSED);
 		backend_leave(f, leg);
 		return backend_reset(skb, r, local);
 	}
 	/* The client's ACK is under way: the backend repeats its FIN, or the next request ends the leg. */
-	if (keep && backend_is_quiet(leg) && !r->pkt.payload_len)
+	if (keep && backend_is_quiet(f, leg) && !r->pkt.payload_len)
 		return VERDICT_DROP;
 	if (keep && leg->rphase == RESPONSE_HEAD && seq_before(r->pkt.ack, leg->rnxt))
 		return drop(STAT_DROP_STALE); /* it crosses a request; what follows that decides */
@@ -121,7 +122,7 @@ static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, boo
 {
 	int verdict;
 
-	if (backend_is_quiet(leg) && !(leg->flags & LEG_CLOSE) && !(f->flags & FLOW_PINNED)) {
+	if (backend_is_quiet(f, leg) && !(leg->flags & LEG_CLOSE) && !(f->flags & FLOW_PINNED)) {
 		count(STAT_LEG_CLOSED);
 		backend_leave(f, leg);
 		return VERDICT_DROP;
@@ -153,7 +154,8 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (p->flags & TCP_ACK && seq_after(p->ack, leg->acked)) {
 		leg->acked = p->ack;
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
-		if (st && f->phase != REQUEST_HEAD && !seq_before(p->ack, leg->rnxt))
+		if (st && f->phase != REQUEST_HEAD &&
+		    !seq_before(p->ack + leg->delta_in, st->start + st->len))
 			stash_drop(st, &f->stash);
 	}
 	if (p->flags & TCP_RST)

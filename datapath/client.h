@@ -65,6 +65,7 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 /* All of the packet's payload has been seen before. */
 static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
 	struct leg *leg = leg_of(r, f, f->active);
 	int verdict;
 
@@ -73,7 +74,9 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 			return reply_on_timeout(skb, r, f);
 		return client_ack(skb, r, f);
 	}
-	if (stash_get(r, f, f->stash, STASH_REQUEST))
+	if (f->phase == REQUEST_HEAD)
+		return client_ack(skb, r, f);
+	if (st && seq_before(r->pkt.seq, st->start + st->len))
 		return forward_stash(skb, r, f, leg);
 	if (seq_before(r->pkt.seq - leg->delta_in, leg->base_in))
 		return client_ack(skb, r, f);
@@ -130,7 +133,6 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 {
 	struct pkt *p = &r->pkt;
 	__s32 old = f->rcv_nxt - p->seq;
-	bool stashed = f->phase == REQUEST_HEAD;
 	struct stash *st;
 	int scan;
 
@@ -143,7 +145,7 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 	r->len = p->payload_len;
 	r->stashed = 0;
 	r->replay = 0;
-	if (stashed) {
+	if (f->phase == REQUEST_HEAD) {
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
 		if (!st)
 			return reply_abort(skb, r, f);
@@ -154,15 +156,13 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 		r->len = r->first + STASH_BYTES;
 	}
 	scan = request_scan(skb, r, f);
-	if (r->replay && !stashed)
-		stash_renew(r, f);
 	f->rcv_nxt = p->seq + r->cursor;
 	if (scan == SCAN_ANSWER || scan == SCAN_ERROR)
 		return client_answer(skb, r, f, scan);
 	if (scan == SCAN_STASHED)
 		return segment_ack_client(skb, r, f, p->ack, f->rcv_nxt);
 	if (r->cursor == r->first && f->active == ACTIVE_KERNEL)
-		return drop(STAT_EARLY);
+		return VERDICT_DROP;
 	return client_to_leg(skb, r, f);
 }
 
@@ -191,7 +191,9 @@ static __always_inline int client_closing(struct __sk_buff *skb, struct run *r, 
 	bool fin = p->flags & TCP_FIN;
 
 	if (f->reply & REPLY_ACTIVE) {
-		if (p->payload_len && !seq_after(p->seq + p->payload_len, f->rcv_nxt))
+		/* Its timer repeats the request, or its own FIN: what we sent last is missing. */
+		if (p->ack == f->snd_una && (p->flags & TCP_FIN ||
+		    (p->payload_len && !seq_after(p->seq + p->payload_len, f->rcv_nxt))))
 			return reply_on_timeout(skb, r, f);
 		return VERDICT_DROP;
 	}

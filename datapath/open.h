@@ -89,7 +89,7 @@ static __always_inline int open_error(struct __sk_buff *skb, struct run *r, stru
 	f->tx_slot = s->error_slot[canned];
 	f->tx_gen = s->error_gen[canned];
 	f->snd_nxt = r->pkt.ack;
-	return reply_start(skb, r, f, REPLY_CLOSE);
+	return reply_start(skb, r, f, REPLY_CLOSE | (r->reply_flags & REPLY_HEAD));
 }
 
 /*
@@ -113,6 +113,9 @@ __noinline int open_refused(struct __sk_buff *skb, struct run *r NONNULL, struct
 
 		old->state = LEG_DEAD;
 		if (open_leg(r, f, pool, tried, start) < 0) {
+			r->reply_flags = heads >> ((sent - 1) & (LEG_OUTSTANDING - 1)) & 1 ?
+						 REPLY_HEAD :
+						 0;
 			f->req_len = 0;
 			f->reply &= ~REPLY_AWAITED;
 			count(STAT_ERROR_503);

@@ -139,7 +139,9 @@ __noinline int tcpopt_parse(struct run *r NONNULL)
 	return 0;
 }
 
-static __always_inline int pkt_parse_ip(struct __sk_buff *skb, struct run *r, __u32 *l4_len)
+/* `n`: bytes of r->hdr that are the packet's. */
+static __always_inline int pkt_parse_ip(struct __sk_buff *skb, struct run *r, __u32 n,
+					__u32 *l4_len)
 {
 	struct pkt *p = &r->pkt;
 	__u32 total;
@@ -147,6 +149,8 @@ static __always_inline int pkt_parse_ip(struct __sk_buff *skb, struct run *r, __
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		const __u8 *ip = &r->hdr[ETH_HLEN];
 
+		if (n < ETH_HLEN + 20)
+			return PKT_OTHER;
 		ip_addr_from_v4(&p->src, load_u32(ip + 12));
 		ip_addr_from_v4(&p->dst, load_u32(ip + 16));
 		p->is_v6 = 0;
@@ -162,6 +166,8 @@ static __always_inline int pkt_parse_ip(struct __sk_buff *skb, struct run *r, __
 	} else {
 		const __u8 *ip = &r->hdr[ETH_HLEN];
 
+		if (n < ETH_HLEN + 40)
+			return PKT_OTHER;
 		__builtin_memcpy(&p->src, ip + 8, 16);
 		__builtin_memcpy(&p->dst, ip + 24, 16);
 		p->is_v6 = 1;
@@ -198,13 +204,11 @@ static __always_inline int pkt_parse(struct __sk_buff *skb, struct run *r)
 		if (bpf_skb_load_bytes(skb, 0, r->hdr, HDR_MAX))
 			return PKT_OTHER;
 	} else {
-		if (n < ETH_HLEN + 40)
-			return PKT_OTHER;
 		barrier_var(n);
-		if (n > HDR_MAX || bpf_skb_load_bytes(skb, 0, r->hdr, n))
+		if (n == 0 || n > HDR_MAX || bpf_skb_load_bytes(skb, 0, r->hdr, n))
 			return PKT_OTHER;
 	}
-	kind = pkt_parse_ip(skb, r, &l4_len);
+	kind = pkt_parse_ip(skb, r, n, &l4_len);
 	if (kind != PKT_TCP)
 		return kind;
 

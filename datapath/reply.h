@@ -207,13 +207,13 @@ __noinline int reply_start(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	return VERDICT_REDIRECT;
 }
 
-/* Segments that must be missing before a hole is believed: 3, fewer when fewer are under way (early
- * retransmit, RFC 5827). */
-static __always_inline __u32 reply_dup_threshold(const struct flow *f)
+/* True if so many duplicate ACKs mean a hole: 3, fewer when fewer segments are under way (early
+ * retransmit, RFC 5827), never for a single one. */
+static __always_inline bool reply_is_hole(const struct flow *f)
 {
 	__u32 segments = (f->snd_nxt - f->snd_una + reply_mss(f) - 1) / reply_mss(f);
 
-	return segments >= 4 ? 3 : segments >= 2 ? segments - 1 : 1;
+	return segments >= 2 && f->dupacks == (segments >= 4 ? 3 : segments - 1);
 }
 
 static __always_inline void reply_halve(struct flow *f)
@@ -290,8 +290,7 @@ __noinline int reply_on_ack(struct __sk_buff *skb, struct run *r NONNULL, struct
 		f->dupacks += f->dupacks < 255;
 		if (f->flags & FLOW_RECOVERY) {
 			f->cwnd += f->cwnd < CWND_MAX ? CWND_UNIT : 0;
-		} else if (f->dupacks == reply_dup_threshold(f) &&
-			   !seq_before(f->snd_una, f->recover)) {
+		} else if (reply_is_hole(f) && !seq_before(f->snd_una, f->recover)) {
 			reply_halve(f);
 			f->cwnd = f->ssthresh + 3 * CWND_UNIT;
 			f->recover = f->snd_nxt;

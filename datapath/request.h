@@ -37,12 +37,19 @@ static __always_inline bool request_may_switch(struct run *r, const struct flow 
 	return leg && leg_is_idle(f, leg, r->pkt.ack);
 }
 
+/* Not now: a response to another destination is outstanding. The client repeats the request. */
+static __always_inline int request_early(void)
+{
+	count(STAT_EARLY);
+	return SCAN_STOP;
+}
+
 /* An error answer for the request at the cursor. */
 static __always_inline int request_error(struct run *r, const struct flow *f, __u32 canned,
 					 __u32 counter)
 {
 	if (!request_may_switch(r, f))
-		return SCAN_STOP;
+		return request_early();
 	count(counter);
 	r->canned = canned;
 	return SCAN_ERROR;
@@ -55,7 +62,7 @@ static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, s
 	struct stash *st;
 
 	if (!request_may_switch(r, f))
-		return SCAN_STOP;
+		return request_early();
 	if (f->phase != REQUEST_HEAD)
 		stash_renew(r, f);
 	st = stash_get(r, f, f->stash, STASH_REQUEST);
@@ -75,8 +82,10 @@ static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, s
 static __always_inline int request_accept(struct run *r, struct flow *f, struct leg *leg)
 {
 	const struct http_request *q = &r->http.req;
-	__u32 bit = 1u << (leg->sent & 31);
+	__u32 bit = 1u << (leg->sent & (LEG_OUTSTANDING - 1));
 
+	if ((__u16)(leg->sent - leg->done) >= LEG_OUTSTANDING)
+		return request_early();
 	if (q->method == HTTP_HEAD)
 		leg->heads |= bit;
 	else
@@ -155,10 +164,8 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 		count(STAT_LEG_REUSED);
 		return request_accept(r, f, leg);
 	}
-	if (!request_may_switch(r, f)) {
-		count(STAT_EARLY);
-		return SCAN_STOP;
-	}
+	if (!request_may_switch(r, f))
+		return request_early();
 	if (forward_park(skb, r, f, 1))
 		return SCAN_STOP;
 	if (r->stashed && st)
@@ -170,14 +177,20 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 		count(STAT_LEG_REUSED);
 		return request_accept(r, f, leg);
 	}
+	if (r->first && !r->stashed) { /* the packet begins before the leg does */
+		stash_renew(r, f);
+		if (!f->stash) {
+			count(STAT_STASH_FULL);
+			return SCAN_STOP;
+		}
+		r->replay = 1;
+	}
 	if (open_leg(r, f, pool_id, 0, start) < 0)
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
 	leg = leg_of(r, f, f->active);
 	if (!leg)
 		return SCAN_STOP;
 	count(STAT_LEG_NEW);
-	if (r->first)
-		r->replay = 1; /* the packet begins before the leg does */
 	return request_accept(r, f, leg);
 }
 
@@ -222,10 +235,8 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 			reason = STAT_HIT;
 	}
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
-		if (!request_may_switch(r, f)) {
-			count(STAT_EARLY);
-			return SCAN_STOP;
-		}
+		if (!request_may_switch(r, f))
+			return request_early();
 		count(STAT_REQUESTS);
 		count(reason);
 		r->cursor += q->head_len - r->stashed;
@@ -242,6 +253,7 @@ __noinline int request_head(struct __sk_buff *skb, struct run *r NONNULL, struct
 {
 	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
 
+	r->reply_flags = 0;
 	if (r->stashed && !st)
 		return SCAN_STOP;
 	if (!r->stashed)

@@ -46,7 +46,7 @@ static __always_inline void response_time(const struct run *r, const struct leg 
 static __always_inline void response_frame(struct run *r, struct flow *f, struct leg *leg)
 {
 	const struct http_response *q = &r->http.resp;
-	bool head = leg->heads >> (leg->done & 31) & 1;
+	bool head = leg->heads >> (leg->done & (LEG_OUTSTANDING - 1)) & 1;
 
 	if (q->flags & HTTP_RESPONSE_CLOSE)
 		leg->flags |= LEG_CLOSE;

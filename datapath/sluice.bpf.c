@@ -184,9 +184,11 @@ int uplink_ingress(struct __sk_buff *skb)
 	}
 	at->port = r->pkt.dport;
 	vip = bpf_map_lookup_elem(&vips, at);
+	if (!vip && !addr_is_vip(&at->addr))
+		return TCX_NEXT;
 	if (!vip)
-		return verdict_finish(skb, r, addr_is_vip(&at->addr) ? uplink_local(skb, r) :
-								      VERDICT_NEXT);
+		return verdict_finish(skb, r, addr_is_vip(&r->pkt.src) ? drop(STAT_DROP_SPOOFED) :
+									uplink_local(skb, r));
 	return verdict_finish(skb, r, uplink_packet(skb, r, vip));
 }
 

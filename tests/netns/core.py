@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The core checks: what must work whatever the backends' place and the network's settings.
 
-core.py COMPONENTS-DIRECTORY PREFIX=BACKEND...: /PREFIX/ leads to the backend of that name.
+core.py NAME COMPONENTS-DIRECTORY PREFIX=BACKEND...: the checks' names begin with NAME; /PREFIX/ leads
+to the backend of that name.
 Kernel answers of all sizes, requests and bodies of both directions, heads in segments, and turns of
 all destinations on one connection; over IPv4 and IPv6.
 """
@@ -106,8 +107,9 @@ def turns(host, backends):
 
 def main():
     global components
-    components = Components(sys.argv[1])
-    backends = [tuple(arg.split("=")) for arg in sys.argv[2:]]
+    report.prefix = f"{sys.argv[1]}: "
+    components = Components(sys.argv[2])
+    backends = [tuple(arg.split("=")) for arg in sys.argv[3:]]
     for family, host, address in CLIENTS:
         report.run(f"components of 1 B to 64 KB, {family}", hits, host)
         for prefix, name in backends:

@@ -177,6 +177,18 @@ start_gateway() {
 	wait_until 30 grep -sqx ready "$work/$1.log"
 }
 
+# bring_up_gateway: in a lab that was brought up with --no-gateway, or the suite ends.
+bring_up_gateway() {
+	start_gateway run && return
+	failed "sluice run" ready "$(tail -n 5 "$work/run.log")"
+	finish
+}
+
+# core NAME PREFIX=BACKEND...: the core checks; NAME is what their names begin with.
+core() {
+	checks_of "core.py: $1" in_ns client python3 "$HERE/core.py" "$1" "$work/components" "${@:2}"
+}
+
 # daemon_pid: of the daemon that serves this lab.
 daemon_pid() {
 	sluice status --json 2>/dev/null | python3 -c 'import json, sys; print(json.load(sys.stdin)["daemon"]["pid"])'
@@ -217,6 +229,18 @@ start_node() {
 	echo "$! ${fields[19]}" >"$(state_dir)/$1.pid"
 	disown
 	wait_until 20 node_answers "$1"
+}
+
+local_answers() {
+	in_ns gw curl -sf --max-time 1 -o /dev/null "http://10.80.0.1:$1/healthz"
+}
+
+# start_local NUMBER: a backend in the gateway's own netns, on port 3000 + NUMBER; its pid
+# is in $spawned.
+start_local() {
+	spawn "$work/local$1.log" gw env NAME="local$1" HOST=:: PORT=$((3000 + $1)) NODE_ENV=production \
+		node "$ROOT/netns-lab/app/server.mjs"
+	wait_until 20 local_answers $((3000 + $1))
 }
 
 # --- configuration --------------------------------------------------------------------------------
@@ -291,6 +315,22 @@ conf_components() {
 component_file() {
 	python3 -c 'import random, sys
 open(sys.argv[1], "wb").write(random.Random(sys.argv[3]).randbytes(int(sys.argv[2])))' "$@"
+}
+
+# conf_local: backend local1 on port 3001 of the gateway's own netns, with route /l/.
+conf_local() {
+	cat <<-'INI'
+		[backend local1]
+		address = 10.80.0.1:3001, [fd80::1]:3001
+
+		[pool l]
+		backends = local1
+
+		[route l]
+		path = /l/
+		pool = l
+
+	INI
 }
 
 # conf_standard: the configuration that most suites use.

@@ -50,8 +50,10 @@ class Report:
 
     def __init__(self):
         self.failures = 0
+        self.prefix = ""
 
     def run(self, name, function, *args):
+        name = self.prefix + name
         try:
             function(*args)
         except Mismatch as e:

@@ -13,7 +13,9 @@
 #define PAYLOAD_OFF 54
 #define INSNS_MAX 50000 /* of a million: leaves room for the programs that call the parsers */
 
-static char log_buf[1 << 20];
+#define PROGRAMS_MAX 8
+
+static char logs[PROGRAMS_MAX][1 << 16]; /* of the verifier, a program each */
 
 static const char get_small[] = "GET /hit HTTP/1.1\r\nHost: gw.test\r\n\r\n";
 static const char get_browser[] =
@@ -51,15 +53,23 @@ static const char chunks_few[] = "5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\
 struct run {
 	const char *prog;
 	const char *message;
-	int want; /* enum http_result; -1: not checked */
+	int want; /* enum http_result or enum http_body_result; -1: not checked */
 };
 
 static const struct run runs[] = {
 	{ "copy_only", get_browser, -1 },
 	{ "parse_request", get_small, 1 },
 	{ "parse_request", get_browser, 1 },
+	{ "parse_request", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 1 },
+	{ "parse_request", "GET http://a/%2e HTTP/1.1\r\nHost: A:80\r\nX-1: \t\xff\r\n\r\n", 1 },
+	{ "parse_request", "GET / HTTP/1.1\r\nHost: a\r\n", 0 },
+	{ "parse_request", "GET / HTTP/1.1\r\nHost: [::x]\r\n\r\n", 2 },
+	{ "parse_request", "GET / HTTP/1.1\r\nHost: a\r\nX y: z\r\n\r\n", 2 },
 	{ "parse_response", response_node, 1 },
+	{ "parse_response", "HTTP/1.1 2x0 OK\r\n\r\n", 2 },
 	{ "walk_chunks", chunks_few, 1 },
+	{ "walk_chunks", "5\r\nhel", 0 },
+	{ "walk_chunks", "5\nhello", 2 },
 };
 
 /* Sends `message` behind PAYLOAD_OFF zero bytes through the program. Returns 0 when it agreed. */
@@ -86,50 +96,74 @@ static int run_one(struct bpf_object *obj, const struct run *run, int repeat)
 	return run->want >= 0 && opts.retval != (unsigned int)run->want;
 }
 
-/* The verifier's count of processed instructions, from a log of level BPF_LOG_STATS. */
-static unsigned int insns_processed(void)
+/* Lets the verifier write a log of level BPF_LOG_STATS for each program. */
+static void log_stats(struct bpf_object *obj)
 {
-	const char *at = strstr(log_buf, "processed ");
+	struct bpf_program *prog;
+	int i = 0;
 
-	return at ? strtoul(at + strlen("processed "), NULL, 10) : 0;
+	bpf_object__for_each_program(prog, obj) {
+		if (i == PROGRAMS_MAX)
+			break;
+		bpf_program__set_log_buf(prog, logs[i++], sizeof(logs[0]));
+		bpf_program__set_log_level(prog, 4);
+	}
 }
 
-static struct bpf_object *load(const char *path, int *failed)
+/* Prints how many instructions the verifier processed. Returns how many programs are too large. */
+static int print_stats(struct bpf_object *obj)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log_buf,
-		    .kernel_log_size = sizeof(log_buf), .kernel_log_level = 4);
-	struct bpf_object *obj = bpf_object__open_file(path, &opts);
-	int err;
+	struct bpf_program *prog;
+	int i = 0, too_large = 0;
+	unsigned long insns;
+	const char *at;
+
+	bpf_object__for_each_program(prog, obj) {
+		if (i == PROGRAMS_MAX)
+			break;
+		at = strstr(logs[i++], "processed ");
+		insns = at ? strtoul(at + strlen("processed "), NULL, 10) : 0;
+		printf("%-15s %lu instructions processed\n", bpf_program__name(prog), insns);
+		too_large += insns == 0 || insns > INSNS_MAX;
+	}
+	return too_large;
+}
+
+static struct bpf_object *load(const char *path)
+{
+	struct bpf_object *obj = bpf_object__open_file(path, NULL);
+	int err, i;
 
 	if (!obj) {
 		fprintf(stderr, "%s: cannot be opened\n", path);
 		return NULL;
 	}
+	log_stats(obj);
 	err = bpf_object__load(obj);
-	if (err) {
-		fprintf(stderr, "%s: load: %s\n%s\n", path, strerror(-err), log_buf);
-		bpf_object__close(obj);
-		return NULL;
-	}
-	printf("last program: %u instructions processed\n", insns_processed());
-	*failed += insns_processed() > INSNS_MAX;
-	return obj;
+	if (!err)
+		return obj;
+	fprintf(stderr, "%s: load: %s\n", path, strerror(-err));
+	for (i = 0; i < PROGRAMS_MAX; i++)
+		fputs(logs[i], stderr);
+	bpf_object__close(obj);
+	return NULL;
 }
 
 int main(int argc, char **argv)
 {
 	int repeat = argc > 2 ? atoi(argv[2]) : 1000;
 	struct bpf_object *obj;
-	int failed = 0;
+	int failed;
 	size_t i;
 
 	if (argc < 2) {
 		fprintf(stderr, "usage: %s OBJECT [REPEAT]\n", argv[0]);
 		return 2;
 	}
-	obj = load(argv[1], &failed);
+	obj = load(argv[1]);
 	if (!obj)
 		return 1;
+	failed = print_stats(obj);
 	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
 		failed += run_one(obj, &runs[i], repeat);
 	bpf_object__close(obj);
