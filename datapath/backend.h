@@ -91,6 +91,7 @@ static __always_inline int backend_to_client(struct __sk_buff *skb, struct run *
 	}
 	r->seg.seq = p->seq + leg->delta_out;
 	r->seg.ack = p->flags & TCP_ACK ? ack + leg->delta_in : 0;
+	r->seg.sack_base = leg->base_in;
 	if (translate_apply(skb, r, leg->delta_in, 0))
 		return drop(STAT_DROP_OTHER);
 	return local ? VERDICT_NEXT : VERDICT_REDIRECT;

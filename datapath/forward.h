@@ -92,6 +92,7 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 	r->seg.seq = r->pkt.seq - leg->delta_in;
 	r->seg.ack = r->pkt.ack - leg->delta_out;
 	r->seg.tsecr = run_tsval(r);
+	r->seg.sack_base = leg->base_out + leg->delta_out;
 	leg->told = r->seg.ack;
 	if (verdict == VERDICT_NEXT && opening) {
 		int result = accept_packet(skb, r, f, leg);

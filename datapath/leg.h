@@ -166,6 +166,15 @@ static __always_inline __u32 backend_latency(__u32 id)
 	return average ? *average : 0;
 }
 
+/* The same for one client address wherever its connections come in; all bits count. */
+static __always_inline __u32 pool_hash(const struct ip_addr *addr)
+{
+	__u64 h = (addr->w[0] | (__u64)addr->w[1] << 32) * 0x9e3779b97f4a7c15ULL;
+
+	h = (h ^ h >> 32 ^ (addr->w[2] | (__u64)addr->w[3] << 32)) * 0xbf58476d1ce4e5b9ULL;
+	return h >> 33;
+}
+
 /*
  * Next member of a pool for a fresh leg: weighted round robin, by the client's address, or the
  * faster of the next two (power of two choices); members in `tried` and backends that are down are
@@ -181,7 +190,7 @@ __noinline int pool_pick(struct run *r NONNULL, __u32 id, __u64 tried)
 		return -1;
 	slots = pool->slots;
 	if (pool->policy == POLICY_CLIENT_HASH)
-		at = (r->pkt.src.w[0] ^ r->pkt.src.w[1] ^ r->pkt.src.w[3]) * 0x9e3779b1u >> 8;
+		at = pool_hash(&r->pkt.src);
 	else
 		at = __sync_fetch_and_add(cursor, 1);
 	r->picked = -1;

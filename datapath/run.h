@@ -52,6 +52,7 @@ struct segment {
 	__u32 seq, ack;
 	__u32 tsval, tsecr;
 	__u32 payload_len;
+	__u32 sack_base;   /* translation: SACK blocks before it are removed */
 	__u32 options_len; /* of `options`, which replace the timestamp option (SYN-ACK) */
 	__u16 window;	   /* as on the wire */
 	__u8 flags;

@@ -25,13 +25,33 @@ static __always_inline __u64 translate_put(__u8 *at, __be32 value)
 	return diff;
 }
 
-/* Adds `delta` to the edges of the SACK blocks in r->out (RFC 2018). Returns the difference. */
-static __always_inline __u64 translate_sack(struct run *r, __u32 delta)
-{
-	__u32 at = r->pkt.l4_off + r->pkt.sack_off;
-	__u64 diff = 0;
+#define SACK_MAX 32 /* bytes of SACK blocks in one header: 4 blocks */
 
-	for (int i = 0; i < 32; i += 4) {
+/*
+ * Adds `delta` to the edges of the SACK blocks in r->out (RFC 2018). Blocks of bytes that another
+ * destination exchanged with the client (before s->sack_base, in the packet's own numbers) must not
+ * get to this one: the option becomes padding.
+ */
+static __always_inline void translate_sack(struct run *r, __u32 delta)
+{
+	__u32 at = r->pkt.l4_off + r->pkt.sack_off, base = r->seg.sack_base;
+	bool foreign = false;
+
+	for (int i = 0; i < SACK_MAX; i += 4) {
+		__u32 off = at + i, edge;
+
+		if (i >= r->pkt.sack_len)
+			break;
+		barrier_var(off);
+		if (off > HDR_MAX)
+			break;
+		edge = bpf_ntohl(load_u32(r->out + off));
+		foreign |= seq_before(edge, base);
+		store_u32(r->out + off, bpf_htonl(edge + delta));
+	}
+	if (!foreign)
+		return;
+	for (int i = -2; i < SACK_MAX; i += 2) {
 		__u32 off = at + i;
 
 		if (i >= r->pkt.sack_len)
@@ -39,10 +59,8 @@ static __always_inline __u64 translate_sack(struct run *r, __u32 delta)
 		barrier_var(off);
 		if (off > HDR_MAX)
 			break;
-		diff += translate_put(r->out + off,
-				      bpf_htonl(bpf_ntohl(load_u32(r->out + off)) + delta));
+		store_u16(r->out + off, TCPOPT_NOP << 8 | TCPOPT_NOP);
 	}
-	return diff;
 }
 
 /* Addresses into the IP header of r->out. Returns the difference of the pseudo header. */
@@ -62,6 +80,31 @@ static __always_inline __u64 translate_addresses(struct run *r)
 	diff = translate_put(ip + 12, s->src.w[3]) + translate_put(ip + 16, s->dst.w[3]);
 	store_u16(ip + 10, ~csum_fold((__u16)~load_u16(ip + 10) + csum_fold(diff)));
 	return diff;
+}
+
+/* TSecr into the header, and the difference of the whole TCP header: options may stand at any
+ * alignment, so theirs cannot be taken word by word. 0 or -1. */
+static __always_inline int translate_options(struct run *r, __u8 *tcp, __u32 l4, __u32 set_tsecr,
+					     __u64 *diff)
+{
+	__u32 hlen = r->pkt.payload_off - r->pkt.l4_off, off = r->pkt.ts_off + 4;
+	__s64 sum;
+
+	barrier_var(off);
+	if (set_tsecr && r->pkt.ts_off) {
+		if (off > 56)
+			return -1;
+		store_u32(tcp + off, bpf_htonl(r->seg.tsecr));
+	}
+	barrier_var(hlen);
+	if (hlen < 20 || hlen > 60)
+		return -1;
+	hlen &= 60;
+	sum = bpf_csum_diff((__be32 *)(r->hdr + l4), hlen, (__be32 *)tcp, hlen, 0);
+	if (sum < 0)
+		return -1;
+	*diff = (__u32)sum;
+	return 0;
 }
 
 /*
@@ -92,15 +135,11 @@ __noinline int translate_apply(struct __sk_buff *skb, struct run *r NONNULL, __u
 	diff = translate_put(tcp, (__u32)s->dport << 16 | s->sport);
 	diff += translate_put(tcp + 4, bpf_htonl(s->seq));
 	diff += translate_put(tcp + 8, bpf_htonl(s->ack));
-	if (sack_delta && p->sack_len)
-		diff += translate_sack(r, sack_delta);
-	if (set_tsecr && p->ts_off) {
-		__u32 off = p->ts_off + 4;
-
-		barrier_var(off);
-		if (off > 56)
+	if ((sack_delta && p->sack_len) || (set_tsecr && p->ts_off)) {
+		if (sack_delta && p->sack_len)
+			translate_sack(r, sack_delta);
+		if (translate_options(r, tcp, l4, set_tsecr, &diff))
 			return -1;
-		diff += translate_put(tcp + off, bpf_htonl(s->tsecr));
 	}
 	old = load_u16(tcp + 16);
 	if (p->csum_partial)

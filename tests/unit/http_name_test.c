@@ -57,7 +57,6 @@ static int cut(const char *line, struct http_field *f)
 	http_native_put(&scratch, "#######", 7, '\r');
 	memcpy(scratch.buf + 7, line, strlen(line));
 	scratch.len = 7 + strlen(line);
-	scratch.zero = 0;
 	memset(f, 0xff, sizeof(*f));
 	return http_field_next(&scratch, 7, scratch.len, f);
 }

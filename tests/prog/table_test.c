@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Full tables: which entry of a bucket gives way, and what is refused. All flows (or legs) are in
+ * one bucket; ages are written into the entries.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "peek.h"
+#include "prog_node.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define CLOCK_SHIFT 26
+#define SECONDS(s) ((uint32_t)((s) * 1000000000ULL >> CLOCK_SHIFT))
+
+static uint32_t coarse_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec * 1000000000ULL + now.tv_nsec) >> CLOCK_SHIFT;
+}
+
+static void one_bucket(void)
+{
+	struct settings settings = room_settings();
+
+	settings.flow_mask = 0;
+	room_set_settings(&settings);
+}
+
+/* What a flow is made to be: from the first that gives way to the last. */
+enum kind {
+	EXPIRED,    /* idle, but for more than an hour */
+	TOMBSTONE,
+	IDLE_OLD,   /* 100 s */
+	IDLE,	    /* 10 s */
+	ANSWERING,  /* the kernel's answer is not acknowledged */
+	AWAITING,   /* a response is due */
+	IN_BODY,
+	IN_HEAD,
+	PINNED,
+	CLOSING,
+};
+
+static void make_kind(const struct client *c, enum kind kind)
+{
+	struct flow f = peek_flow(c);
+	uint32_t age = 50;
+
+	f.reply = REPLY_DONE;
+	switch (kind) {
+	case EXPIRED:
+		age = 3700;
+		break;
+	case TOMBSTONE:
+		f.state = FLOW_CLOSED;
+		break;
+	case IDLE_OLD:
+		age = 100;
+		break;
+	case IDLE:
+		age = 10;
+		break;
+	case ANSWERING:
+		f.reply = REPLY_ACTIVE;
+		break;
+	case AWAITING:
+		f.reply = REPLY_AWAITED;
+		break;
+	case IN_BODY:
+		f.phase = REQUEST_BODY;
+		break;
+	case IN_HEAD:
+		f.phase = REQUEST_HEAD;
+		break;
+	case PINNED:
+		f.flags |= FLOW_PINNED;
+		break;
+	case CLOSING:
+		f.state = FLOW_CLOSING;
+		break;
+	}
+	f.seen = coarse_clock() - SECONDS(age);
+	peek_set_flow(c, &f);
+}
+
+struct evict_row {
+	const char *name;
+	enum kind kinds[FLOW_WAYS];
+	int victim; /* or -1: none gives way */
+	const char *counts;
+};
+
+static const struct evict_row evict_rows[] = {
+	{ "expired before tombstone",
+	  { TOMBSTONE, IDLE, EXPIRED, IDLE_OLD, PINNED, IDLE, AWAITING, IDLE }, 2, "COOKIE_OK" },
+	{ "tombstone before idle",
+	  { IDLE, IDLE_OLD, IDLE, PINNED, IDLE, IDLE, IDLE, TOMBSTONE }, 7, "COOKIE_OK" },
+	{ "the longest idle", { IDLE, IDLE, IDLE, IDLE_OLD, IDLE, IDLE, IDLE, IDLE }, 3,
+	  "COOKIE_OK FLOW_EVICTED" },
+	{ "idle before busy",
+	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, IDLE, CLOSING, AWAITING }, 5,
+	  "COOKIE_OK FLOW_EVICTED" },
+	{ "all busy",
+	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, PINNED, CLOSING, AWAITING }, -1,
+	  "FLOW_FULL" },
+};
+
+TEST_ROWS(evict, "full bucket", evict_rows)
+{
+	const struct evict_row *row = row_;
+	struct client c[FLOW_WAYS], last;
+	struct result *r;
+	int i;
+
+	one_bucket();
+	for (i = 0; i < FLOW_WAYS; i++)
+		client_open(&c[i], i & 1);
+	for (i = 0; i < FLOW_WAYS; i++)
+		make_kind(&c[i], row->kinds[i]);
+	client_init(&last, false);
+	client_syn(&last);
+	r = client_ack(&last);
+	expect_verdict(r, DROP);
+	expect_counts(r, row->counts);
+	EXPECT(peek_flow_slot(&last), row->victim);
+	for (i = 0; i < FLOW_WAYS; i++) {
+		check_step("way %d", i);
+		EXPECT(peek_flow_slot(&c[i]), i == row->victim ? -1 : i);
+	}
+}
+
+TEST(full_again, "a connection that was refused is taken when there is room")
+{
+	struct client c[FLOW_WAYS], last;
+	struct packet first;
+	int i;
+
+	one_bucket();
+	for (i = 0; i < FLOW_WAYS; i++) {
+		client_open(&c[i], false);
+		make_kind(&c[i], AWAITING);
+	}
+	client_init(&last, false);
+	client_syn(&last);
+	first = client_packet(&last, TCP_ACK, NULL, 0);
+	expect_counts(client_run(&first), "FLOW_FULL");
+	make_kind(&c[4], TOMBSTONE);
+	expect_counts(client_run(&first), "COOKIE_OK");
+	EXPECT(peek_flow_slot(&last), 4);
+	EXPECT(peek_flow(&last).owner, 0);
+}
+
+/* A new connection that makes an idle one give way. */
+static void open_evicting(struct client *c)
+{
+	client_init(c, false);
+	client_syn(c);
+	expect_counts(client_ack(c), "COOKIE_OK FLOW_EVICTED");
+}
+
+TEST(evicted_client, "the client of an evicted flow gets a RST")
+{
+	struct client c[FLOW_WAYS + 1];
+	struct result *r;
+	int i;
+
+	one_bucket();
+	for (i = 0; i < FLOW_WAYS; i++) {
+		client_open(&c[i], false);
+		make_kind(&c[i], i ? IDLE : IDLE_OLD);
+	}
+	open_evicting(&c[FLOW_WAYS]);
+	r = client_say(&c[0], GET("/small"));
+	expect_counts(r, "COOKIE_BAD RST_SENT");
+	EXPECT(expect_out(r, NET_UPLINK)->flags, TCP_RST);
+	EXPECT(r->packet.seq, c[0].ack);
+	client_expect_object(&c[FLOW_WAYS], client_say(&c[FLOW_WAYS], GET("/small")), SLOT_SMALL,
+			     false, false);
+}
+
+TEST(evicted_leg, "a leg of an evicted flow: its backend gets a RST")
+{
+	struct client c[FLOW_WAYS + 1];
+	struct result *r;
+	struct node n;
+	int i;
+
+	one_bucket();
+	client_open(&c[0], false);
+	node_open(&n, 1, &c[0], GET("/1/a"));
+	node_reply(&n, &c[0], OK_5);
+	make_kind(&c[0], IDLE_OLD);
+	for (i = 1; i < FLOW_WAYS; i++) {
+		client_open(&c[i], false);
+		make_kind(&c[i], IDLE);
+	}
+	open_evicting(&c[FLOW_WAYS]);
+	r = node_say(&n, OK_5);
+	EXPECT(expect_out(r, NET_NODE1)->flags, TCP_RST);
+	EXPECT(r->packet.seq, n.ack);
+}
+
+struct timeout_row {
+	const char *name;
+	enum kind kind;
+	bool fresh; /* no request yet */
+	uint32_t age_s;
+	bool is_known;
+};
+
+static const struct timeout_row timeout_rows[] = {
+	{ "no request, 55 s", IDLE, true, 55, true },
+	{ "no request, 65 s", IDLE, true, 65, false },
+	{ "idle, 3590 s", IDLE, false, 3590, true },
+	{ "idle, 3610 s", IDLE, false, 3610, false },
+	{ "unfinished head, 55 s", IN_HEAD, false, 55, true },
+	{ "unfinished head, 65 s", IN_HEAD, false, 65, false },
+	{ "response due, 7190 s", AWAITING, false, 7190, true },
+	{ "response due, 7210 s", AWAITING, false, 7210, false },
+	{ "pinned, 7190 s", PINNED, false, 7190, true },
+	{ "pinned, 7210 s", PINNED, false, 7210, false },
+	{ "closing, 55 s", CLOSING, false, 55, true },
+	{ "closing, 65 s", CLOSING, false, 65, false },
+	{ "tombstone, 55 s", TOMBSTONE, false, 55, true },
+	{ "tombstone, 65 s", TOMBSTONE, false, 65, false },
+};
+
+/* An expired flow is as good as none. */
+TEST_ROWS(timeout, "timeout", timeout_rows)
+{
+	const struct timeout_row *row = row_;
+	struct result *r;
+	struct client c;
+	struct flow f;
+
+	client_open(&c, false);
+	make_kind(&c, row->kind);
+	f = peek_flow(&c);
+	if (row->fresh)
+		f.reply = 0;
+	f.seen = coarse_clock() - SECONDS(row->age_s);
+	peek_set_flow(&c, &f);
+	c.tsval = 5;
+	r = client_ack(&c);
+	EXPECT(r->counts[STAT_COOKIE_BAD] + r->counts[STAT_COOKIE_OK], !row->is_known);
+	if (row->is_known)
+		EXPECT(r->counts[STAT_RST_SENT], 0);
+}
+
+TEST(same_tuple, "the tombstone of the same tuple is used before all others")
+{
+	struct client c[FLOW_WAYS];
+	int i;
+
+	one_bucket();
+	for (i = 0; i < FLOW_WAYS; i++) {
+		client_open(&c[i], false);
+		make_kind(&c[i], TOMBSTONE);
+	}
+	c[5].seq += 100000;
+	client_connect(&c[5]);
+	EXPECT(peek_flow_slot(&c[5]), 5);
+	EXPECT(peek_flow(&c[5]).gen, 2);
+	EXPECT(peek_flows(), FLOW_WAYS);
+}
+
+TEST(generation, "nothing of the flow before is left in a slot that is used again")
+{
+	struct client old, c;
+	struct flow f;
+
+	one_bucket();
+	client_open(&old, false);
+	client_say(&old, GET("/huge"));
+	f = peek_flow(&old);
+	EXPECT_TRUE(f.cwnd != 0);
+	f.state = FLOW_CLOSED;
+	f.seen -= SECONDS(100);
+	f.stash = 3;
+	f.legs[1] = 7;
+	peek_set_flow(&old, &f);
+	do { /* unused ways come first */
+		client_open(&c, true);
+	} while (peek_flow_slot(&c) != 0);
+	f = peek_flow(&c);
+	EXPECT(f.gen, 2);
+	EXPECT(f.cwnd, 0);
+	EXPECT(f.stash, 0);
+	EXPECT(f.legs[1], 0);
+	EXPECT(f.reply, 0);
+	EXPECT(f.req_len, 0);
+	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
+}
+
+static void one_leg_bucket(void)
+{
+	struct settings settings = room_settings();
+
+	settings.leg_mask = 0;
+	room_set_settings(&settings);
+}
+
+TEST(leg_full, "full bucket of legs: 503, and with another member of the pool as well")
+{
+	struct client c[LEG_WAYS + 1];
+	struct result *r;
+	struct node n;
+	int i;
+
+	one_leg_bucket();
+	for (i = 0; i < LEG_WAYS; i++) {
+		client_open(&c[i], false);
+		node_open(&n, 1, &c[i], GET("/1/a"));
+	}
+	client_open(&c[i], false);
+	r = client_say(&c[i], GET("/both/a"));
+	expect_counts(r, "LEG_FULL*2 ERROR_503");
+	client_expect_object(&c[i], r, SLOT_ERRORS + CANNED_503, true, false);
+}
+
+struct free_row {
+	const char *name;
+	bool dead; /* the leg itself; else its flow */
+};
+
+static const struct free_row free_rows[] = { { "dead leg", true }, { "leg of a closed flow", false } };
+
+TEST_ROWS(leg_free, "an entry for a fresh leg", free_rows)
+{
+	const struct free_row *row = row_;
+	struct client c[LEG_WAYS + 1];
+	struct node n;
+	struct flow f;
+	struct leg leg;
+	int i, slot;
+
+	one_leg_bucket();
+	for (i = 0; i < LEG_WAYS; i++) {
+		client_open(&c[i], false);
+		node_open(&n, 1, &c[i], GET("/1/a"));
+	}
+	slot = peek_leg_slot(&c[6], 1);
+	if (row->dead) {
+		leg = peek_leg(&c[6], 1);
+		leg.state = LEG_DEAD;
+		peek_set_leg(&c[6], 1, &leg);
+	} else {
+		f = peek_flow(&c[6]);
+		f.state = FLOW_CLOSED;
+		peek_set_flow(&c[6], &f);
+	}
+	client_open(&c[LEG_WAYS], true);
+	node_open(&n, 1, &c[LEG_WAYS], GET("/1/a"));
+	EXPECT(peek_leg_slot(&c[LEG_WAYS], 1), slot);
+}
+
+/* One address and port of a client at two VIPs: a backend's socket can serve one of them only. */
+TEST(leg_twin, "a tuple that another connection of the client holds: another backend")
+{
+	struct vip_key key = { .addr = packet_addr(CLIENT_VIP4), .port = 0x901f /* 8080 */ };
+	struct vip vip = { .id = 2, .default_pool = POOL_BOTH };
+	struct client c, twin;
+	struct result *r;
+	uint32_t id = 2;
+	struct node n;
+
+	room_map_update("vips", &key, &vip);
+	room_map_update("vip_list", &id, &key);
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	client_init(&twin, false);
+	twin.port = c.port;
+	twin.vip_port = 8080;
+	client_connect(&twin);
+	r = client_say(&twin, GET("/both/a"));
+	expect_out(r, NET_NODE2);
+	expect_counts(r, "REQUESTS MISS_ROUTE LEG_FULL LEG_NEW");
+	node_reply(&n, &c, OK_5);
+	room_map_delete("vips", &key);
+}
