@@ -123,7 +123,8 @@ static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, boo
 {
 	int verdict;
 
-	if (backend_is_quiet(f, leg) && !(leg->flags & LEG_CLOSE) && !(f->flags & FLOW_PINNED)) {
+	if (backend_is_quiet(f, leg) && !seq_before(leg->told, leg->resp_pos) &&
+	    !(leg->flags & LEG_CLOSE) && !(f->flags & FLOW_PINNED)) {
 		count(STAT_LEG_CLOSED);
 		backend_leave(f, leg);
 		return VERDICT_DROP;
@@ -134,6 +135,19 @@ static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, boo
 	return verdict;
 }
 
+/* Bytes that nobody asked for end the leg, and the connection too when the client has not yet
+ * acknowledged what went before: nobody could send it again. */
+static __always_inline int backend_unasked(struct __sk_buff *skb, struct run *r, bool local,
+					   struct flow *f, struct leg *leg, bool has_all)
+{
+	if (has_all) {
+		backend_leave(f, leg);
+		return backend_reset(skb, r, local);
+	}
+	f->snd_nxt = leg->snd_max + leg->delta_out;
+	return reply_abort(skb, r, f);
+}
+
 /* A packet of a living leg, with the flow's owner word held. */
 __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			    struct leg *leg NONNULL, __u32 local)
@@ -141,6 +155,7 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	struct pkt *p = &r->pkt;
 	__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
 	struct stash *st;
+	bool has_all;
 
 	if (f->state == FLOW_CLOSED || leg->state == LEG_DEAD || leg->state == LEG_FREE)
 		return backend_reset(skb, r, local);
@@ -163,10 +178,9 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		return backend_rst(skb, r, local, f, leg);
 	if (p->payload_len && !seq_after(p->seq + p->payload_len, leg->base_out))
 		return backend_answer(skb, r, local, f, leg->rnxt, leg->base_out, TCP_ACK);
-	if (p->payload_len && !response_follow(skb, r, f, leg)) {
-		backend_leave(f, leg);
-		return backend_reset(skb, r, local);
-	}
+	has_all = !seq_before(leg->told, leg->resp_pos);
+	if (p->payload_len && !response_follow(skb, r, f, leg))
+		return backend_unasked(skb, r, local, f, leg, has_all);
 	if (p->flags & TCP_FIN) {
 		int verdict = backend_fin(skb, r, local, f, leg);
 

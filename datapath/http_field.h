@@ -89,7 +89,7 @@ enum http_line {
 };
 
 struct http_field {
-	__u64 name; /* position of the line; a masked one */
+	__u64 name; /* position of the line */
 	__u64 next; /* of the next line, or of the end of the block when the line is empty */
 	__u32 id;   /* enum http_field_id */
 	__u32 len;  /* of a name with an id, but for prefixes like X-Forwarded- */
@@ -209,17 +209,23 @@ static __always_inline void http_field_find(const struct http_scratch *s, struct
 	f->len = name->len;
 }
 
-/* Cuts a line that http_field_next() cannot: byte by byte, and says what is wrong with it. */
-static __always_inline int http_field_slow(const struct http_scratch *s, struct http_field *f)
+/*
+ * Cuts the line at f->name that http_field_next() cannot: byte by byte, and says what is wrong with
+ * it. Returns what that returns.
+ */
+HTTP_FUNC int http_field_slow(const struct http_scratch *s HTTP_NONNULL,
+			      struct http_field *f HTTP_NONNULL)
 {
-	__u64 first = http_load8(s->buf, f->name) | HTTP_REP(0x20);
-	int end = http_name_slow(s, f->name);
+	__u64 pos = http_masked(f->name);
+	__u64 first = http_load8(s->buf, pos) | HTTP_REP(0x20);
+	int end = http_name_slow(s, pos);
 	__u64 len;
 
-	f->next = f->name + 2;
+	f->name = pos;
+	f->next = pos + 2;
 	if (end < 0)
 		return end;
-	len = end - f->name;
+	len = end - pos;
 	if (len < 8)
 		first &= (1ULL << (len * 8 & 63)) - 1;
 	http_field_find(s, f, first);
@@ -228,14 +234,24 @@ static __always_inline int http_field_slow(const struct http_scratch *s, struct 
 	return end < 0 ? end : 0;
 }
 
+/* http_field_slow() on a copy, so that `f` can stay in registers. */
+static __always_inline int http_field_again(const struct http_scratch *s, struct http_field *f)
+{
+	struct http_field copy = { .name = f->name };
+	int result = http_field_slow(s, &copy);
+
+	*f = copy;
+	return result;
+}
+
 /*
- * Does the line at `pos` (a masked one) begin with letters and '-' and a colon? Stores the first
+ * Does the line at `pos` begin with letters and '-' and a colon? Stores the first
  * word, lower case, zero padded.
  */
 static __always_inline bool http_name_run(const struct http_scratch *s, __u64 pos, __u64 len,
 					  __u64 *first)
 {
-	__u64 word = http_load8(s->buf, pos);
+	__u64 word = http_word(s, pos);
 	__u64 stops = http_name_stops(word);
 
 	*first = word | HTTP_REP(0x20);
@@ -245,6 +261,7 @@ static __always_inline bool http_name_run(const struct http_scratch *s, __u64 po
 		*first &= http_below(stops);
 		return http_stops_at_colon(word, stops);
 	}
+	pos = http_masked(pos);
 	do {
 		pos += 8;
 		word = http_load8(s->buf, pos);
@@ -263,29 +280,32 @@ static __always_inline int http_field_next(const struct http_scratch *s, __u64 p
 					   struct http_field *f)
 {
 	const struct http_common *common;
+	bool plain = true;
 	__u64 first;
 
 	f->next = pos;
-	f->len = 0;
 	f->id = HTTP_FIELD_OTHER;
+	f->len = 0;
 	if (pos >= len || http_beyond(pos))
 		return HTTP_LINE_MORE;
-	f->name = pos;
 	f->next = http_line_run(s, pos, len);
+	pos = http_masked(pos);
+	f->name = pos;
 	first = http_load8(s->buf, pos) | HTTP_REP(0x20);
 	common = http_common_find(s, pos, first);
 	if (common) {
 		f->id = common->id;
 		f->len = common->len;
 	} else {
-		if (!http_name_run(s, pos, len, &first))
-			return http_field_slow(s, f);
-		http_field_find(s, f, first);
+		plain = http_name_run(s, pos, len, &first);
+		if (plain)
+			http_field_find(s, f, first);
 	}
 	/* in front of `next`: a masked zero stays inside the scratch, and is not CRLF */
-	if (f->next > len || http_load2(s->buf + http_masked(f->next) - 2, 0) != HTTP_CRLF)
-		return http_field_slow(s, f);
-	return 0;
+	if (plain && f->next <= len &&
+	    http_load2(s->buf + http_masked(f->next) - 2, 0) == HTTP_CRLF)
+		return 0;
+	return http_field_again(s, f);
 }
 
 #endif

@@ -126,8 +126,8 @@ struct http_scratch {
 	struct http_request req;
 	struct http_response resp;
 	struct http_ip6 ip6;
-	__u32 len;  /* bytes of `buf` that hold the message, at most HTTP_BUF_BYTES */
-	__u32 zero; /* always 0; see http_unknown() */
+	__u32 len;    /* bytes of `buf` that hold the message, at most HTTP_BUF_BYTES */
+	__u32 cursor; /* see http_unknown() */
 	__u8 buf[HTTP_BUF_BYTES + HTTP_BUF_SLACK];
 };
 
@@ -135,15 +135,15 @@ _Static_assert(sizeof(struct http_request) == 56, "struct http_request");
 _Static_assert(sizeof(struct http_response) == 24, "struct http_response");
 
 /*
- * `value`, of which the verifier knows no bounds any more. Cursors that start from a known value
- * are followed value by value, one state a round ("The sequence of 8193 jumps is too complex",
- * 6.18); unknown ones converge in the second round.
+ * `value`, of which the verifier knows no bounds any more: it went through memory. Cursors that
+ * start from a known value are followed value by value, one state a round ("The sequence of 8193
+ * jumps is too complex", 6.18), and from several known ranges, once for each; unknown ones converge
+ * in the second round.
  */
-static __always_inline __u64 http_unknown(const struct http_scratch *s, __u64 value)
+static __always_inline __u64 http_unknown(struct http_scratch *s, __u32 value)
 {
-	value += *(const volatile __u32 *)&s->zero;
-	HTTP_OPAQUE(value);
-	return value;
+	*(volatile __u32 *)&s->cursor = value;
+	return *(volatile __u32 *)&s->cursor;
 }
 
 /* One, two and eight bytes of the buffer at any position. */

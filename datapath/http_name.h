@@ -78,7 +78,7 @@ static __always_inline const struct http_common *http_common_find(const struct h
 }
 
 /*
- * The name at `pos` (a masked one) that is acted on, or NULL. `first` is its first word or'ed with
+ * The name at `pos` that is acted on, or NULL. `first` is its first word or'ed with
  * 0x20, zero padded. The name and its colon have been found well-formed.
  */
 static __always_inline const struct http_name *http_name_find(const struct http_scratch *s,
@@ -94,6 +94,7 @@ static __always_inline const struct http_name *http_name_find(const struct http_
 	name = &http_names[(first * HTTP_NAME_MULTIPLIER) >> HTTP_NAME_SHIFT];
 	if (name->first8 != first)
 		return NULL;
+	pos = http_masked(pos);
 	if (!name->is_prefix && http_byte(s, pos + name->len) != ':')
 		return NULL;
 	if (name->len > 8 &&

@@ -225,11 +225,10 @@ HTTP_FUNC int http_request_run(struct http_scratch *s HTTP_NONNULL)
 	int line;
 
 	__builtin_memset(&s->req, 0, sizeof(s->req));
-	s->zero = 0;
 	if (len > HTTP_BUF_BYTES)
 		return http_request_bad(&s->req, HTTP_REJECT_HEAD_LONG);
 	HTTP_OPAQUE(len); /* http_beyond() shall not look superfluous */
-	line = http_request_line(s, len);
+	line = http_request_line(s);
 	if (line < 0)
 		return http_request_stopped(s, line, HTTP_REJECT_TARGET_LONG);
 	pos = http_unknown(s, line);

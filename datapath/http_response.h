@@ -67,7 +67,8 @@ HTTP_FUNC int http_response_field(struct http_scratch *s HTTP_NONNULL, __u32 id,
 		r->flags |= HTTP_RESPONSE_HAS_CL;
 		break;
 	case HTTP_FIELD_TRANSFER_ENCODING:
-		if (r->flags & HTTP_RESPONSE_CHUNKED || !http_is_chunked(s, v))
+		if (r->flags & HTTP_RESPONSE_CHUNKED || !http_is_chunked(s, v) ||
+		    http_has_tab(s, v.end, end))
 			r->flags |= HTTP_RESPONSE_CODED;
 		r->flags |= HTTP_RESPONSE_CHUNKED;
 		break;
@@ -113,7 +114,6 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 	int line;
 
 	__builtin_memset(r, 0, sizeof(*r));
-	s->zero = 0;
 	if (len > HTTP_BUF_BYTES)
 		return http_response_bad(r, HTTP_REJECT_HEAD_LONG);
 	HTTP_OPAQUE(len); /* http_beyond() shall not look superfluous */

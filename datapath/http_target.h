@@ -62,7 +62,7 @@ HTTP_FUNC int http_method_slow(struct http_scratch *s HTTP_NONNULL, __u32 start)
 }
 
 /* Behind the last byte of a query that begins at `pos`. */
-static __always_inline __u64 http_query_end(const struct http_scratch *s, __u64 pos, __u64 len)
+static __always_inline __u64 http_query_end(struct http_scratch *s, __u64 pos, __u64 len)
 {
 	__u64 stops;
 
@@ -319,13 +319,11 @@ HTTP_FUNC int http_empty_lines(struct http_scratch *s HTTP_NONNULL)
 	return pos;
 }
 
-/*
- * The request line. Returns the position of the first field line, or an enum http_line. `len` is
- * s->len, at most HTTP_BUF_BYTES.
- */
-static __always_inline int http_request_line(struct http_scratch *s, __u64 len)
+/* The request line. Returns the position of the first field line, or an enum http_line. */
+HTTP_FUNC int http_request_line(struct http_scratch *s HTTP_NONNULL)
 {
 	struct http_request *r = &s->req;
+	__u64 len = s->len;
 	__u64 pos = 0;
 	__u64 word;
 	int end = 0;

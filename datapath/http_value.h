@@ -118,7 +118,7 @@ static __always_inline __u32 http_option(const struct http_scratch *s, __u64 sta
  * Options of a Connection field, a comma-separated list (RFC 9110, 7.6.1). Returns a set of enum
  * http_option; others are nobody's business here.
  */
-HTTP_FUNC __u32 http_option_list(const struct http_scratch *s HTTP_NONNULL, __u32 start, __u32 end)
+HTTP_FUNC __u32 http_option_list(struct http_scratch *s HTTP_NONNULL, __u32 start, __u32 end)
 {
 	__u64 options = http_unknown(s, 0);
 	__u64 first = start;

@@ -172,7 +172,7 @@ static __always_inline __u32 pool_hash(const struct ip_addr *addr)
 	__u64 h = (addr->w[0] | (__u64)addr->w[1] << 32) * 0x9e3779b97f4a7c15ULL;
 
 	h = (h ^ h >> 32 ^ (addr->w[2] | (__u64)addr->w[3] << 32)) * 0xbf58476d1ce4e5b9ULL;
-	return h >> 33;
+	return (h ^ h >> 32) * 0x94d049bb133111ebULL >> 32;
 }
 
 /*

@@ -204,6 +204,24 @@ nstat_of() {
 	in_ns "$1" env NSTAT_HISTORY=/dev/null nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
 }
 
+# snapshot: what `run` might change in the gateway's and the backends' namespaces.
+snapshot() {
+	local ns
+	for ns in gw node1 node2; do
+		echo "== $ns"
+		ip -n "$LAB-$ns" -d -o link show
+		ip -n "$LAB-$ns" -o addr show
+		ip -n "$LAB-$ns" rule show
+		ip -n "$LAB-$ns" -6 rule show
+		ip -n "$LAB-$ns" route show table all
+		ip -n "$LAB-$ns" -6 route show table all
+		in_ns "$ns" nft list ruleset
+		in_ns "$ns" tc qdisc show
+		in_ns "$ns" bpftool net show
+		in_ns "$ns" sysctl -a 2>/dev/null | grep '^net\.' | grep -v nf_conntrack_count
+	done
+}
+
 # stop_node NAME, start_node NAME: the lab's backend in that namespace; `lab down` ends it too.
 stop_node() {
 	local pid

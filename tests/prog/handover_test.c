@@ -280,8 +280,8 @@ static const struct pipeline_row pipeline_rows[] = {
 	{ "POST, then a component", POST_10 TEN, GET("/small"),
 	  "REQUESTS MISS_ROUTE LEG_NEW EARLY", true },
 	{ "a bad one", GET("/1/a"), "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
-	  "REQUESTS MISS_ROUTE LEG_NEW", true },
-	{ "half of one", GET("/1/a"), "GET /1/b HTT", "REQUESTS MISS_ROUTE LEG_NEW", true },
+	  "REQUESTS MISS_ROUTE LEG_NEW EARLY", true },
+	{ "half of one", GET("/1/a"), "GET /1/b HTT", "REQUESTS MISS_ROUTE LEG_NEW EARLY", true },
 };
 
 TEST_ROWS(pipeline, "two requests in the packet that opens", pipeline_rows)

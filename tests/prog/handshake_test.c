@@ -3,15 +3,12 @@
  * The handshake without state: SYN-ACKs, what a cookie keeps of the client's options, and segments
  * that belong to no flow. The cookie's own security: cookie_test.c.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "peek.h"
+#include "socket.h"
 
 #define GET_SMALL "GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
 #define CLOCK_SHIFT 26
@@ -272,22 +269,6 @@ TEST(rst_budget, "RSTs beyond the budget are not sent")
 	EXPECT(sent + limited, 80);
 }
 
-/* A connected socket of this netns: TCP_REPAIR makes it without a peer. */
-static int make_socket(const struct client *c)
-{
-	struct sockaddr_in local = { .sin_family = AF_INET, .sin_port = htons(c->vip_port),
-				     .sin_addr.s_addr = c->vip.w[3] };
-	struct sockaddr_in peer = { .sin_family = AF_INET, .sin_port = htons(c->port),
-				    .sin_addr.s_addr = c->addr.w[3] };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-
-	if (fd < 0 || setsockopt(fd, SOL_IP, IP_FREEBIND, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_TCP, TCP_REPAIR, &one, sizeof(one)) ||
-	    bind(fd, (void *)&local, sizeof(local)) || connect(fd, (void *)&peer, sizeof(peer)))
-		check_die("socket by TCP_REPAIR: %s", strerror(errno));
-	return fd;
-}
-
 TEST(own_socket, "a connection of the gateway's own stack is passed on")
 {
 	struct result *r;
@@ -296,7 +277,7 @@ TEST(own_socket, "a connection of the gateway's own stack is passed on")
 
 	client_init(&c, false);
 	c.ack = 5000;
-	fd = make_socket(&c);
+	fd = socket_connected(false, &c.vip, c.vip_port, &c.addr, c.port);
 	r = client_ack(&c);
 	close(fd);
 	expect_verdict(r, NEXT);
@@ -306,13 +287,10 @@ TEST(own_socket, "a connection of the gateway's own stack is passed on")
 
 TEST(own_listener, "a mere listener of the gateway is not asked")
 {
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(CLIENT_VIP_PORT) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket_listen(false, CLIENT_VIP_PORT, 1);
 	struct result *r;
 	struct client c;
 
-	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 1))
-		check_die("listener: %s", strerror(errno));
 	client_init(&c, false);
 	c.ack = 5000;
 	r = client_ack(&c);

@@ -407,7 +407,6 @@ TEST(wrap, "long answers across 2^32")
 		expect_over(ack_to(d.len));
 	}
 	EXPECT_TRUE(d.c.ack < 1 << 20);
-	EXPECT_TRUE(d.c.seq < 1 << 20);
 }
 
 TEST(jumbo, "MSS 8900")

@@ -168,10 +168,12 @@ TEST(evicted_client, "the client of an evicted flow gets a RST")
 	int i;
 
 	one_bucket();
-	for (i = 0; i < FLOW_WAYS; i++) {
+	client_open(&c[0], false);
+	client_expect_object(&c[0], client_say(&c[0], GET("/small")), SLOT_SMALL, false, false);
+	for (i = 1; i < FLOW_WAYS; i++)
 		client_open(&c[i], false);
+	for (i = 0; i < FLOW_WAYS; i++)
 		make_kind(&c[i], i ? IDLE : IDLE_OLD);
-	}
 	open_evicting(&c[FLOW_WAYS]);
 	r = client_say(&c[0], GET("/small"));
 	expect_counts(r, "COOKIE_BAD RST_SENT");

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sockets of the test's own network namespace.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "check.h"
+#include "socket.h"
+
+static socklen_t fill(struct sockaddr_storage *sa, bool v6, const struct ip_addr *addr,
+		      uint16_t port)
+{
+	struct sockaddr_in6 *in6 = (void *)sa;
+	struct sockaddr_in *in = (void *)sa;
+
+	memset(sa, 0, sizeof(*sa));
+	if (v6) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		if (addr)
+			memcpy(&in6->sin6_addr, addr, sizeof(*addr));
+		return sizeof(*in6);
+	}
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	if (addr)
+		in->sin_addr.s_addr = addr->w[3];
+	return sizeof(*in);
+}
+
+int socket_listen(bool v6, uint16_t port, int backlog)
+{
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
+	struct sockaddr_storage any;
+	socklen_t len = fill(&any, v6, NULL, port);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, (void *)&any, len) || listen(fd, backlog))
+		check_die("listener on port %u: %s", port, strerror(errno));
+	return fd;
+}
+
+int socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
+		     const struct ip_addr *peer, uint16_t peer_port)
+{
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
+	struct sockaddr_storage from, to;
+	socklen_t len = fill(&from, v6, local, local_port);
+
+	fill(&to, v6, peer, peer_port);
+	if (fd < 0 || setsockopt(fd, SOL_TCP, TCP_REPAIR, &one, sizeof(one)) ||
+	    bind(fd, (void *)&from, len) || connect(fd, (void *)&to, len))
+		check_die("socket by TCP_REPAIR: %s", strerror(errno));
+	return fd;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sockets of the test's own network namespace.
+ */
+#ifndef PROG_SOCKET_H
+#define PROG_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi.h"
+
+/* A listener on any address. Returns its descriptor. */
+int socket_listen(bool v6, uint16_t port, int backlog);
+
+/* A connected socket without a peer (TCP_REPAIR); `local` is an address of the netns. */
+int socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
+		     const struct ip_addr *peer, uint16_t peer_port);
+
+#endif
