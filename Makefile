@@ -6,14 +6,15 @@ CLANG ?= $(firstword $(shell command -v clang-19 clang-18 clang 2>/dev/null))
 CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-19 clang-format 2>/dev/null))
 BPFTOOL ?= $(firstword $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool))
 BUILD := build
+VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-PACKAGES := libbpf libnl-route-3.0 libcurl jansson
+PACKAGES := libbpf libnl-route-3.0 libcurl jansson libmicrohttpd
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -Idatapath -Icontrol -I$(BUILD) \
-	$(shell pkg-config --cflags $(PACKAGES))
+	-DSLUICE_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES))
 LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -linih
 
 # The return value of a global function may stay unused; packed kernel structs are taken as they are.

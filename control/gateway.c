@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `sluice run`: checks, locks, loads, and then waits: for signals, the admin socket, health checks
- * and timers. Entry point: gateway_run(). Everything that changes the datapath is in
+ * `sluice run`: checks, locks, loads, and then waits: for signals, the admin socket, scrapes,
+ * health checks and timers. Entry point: gateway_run(). Everything that changes the datapath is in
  * gateway_apply.c.
  */
 #include <errno.h>
@@ -16,8 +16,10 @@
 #include "admin.h"
 #include "gateway_internal.h"
 #include "log.h"
+#include "metrics.h"
 #include "notify.h"
 #include "probe.h"
+#include "status_read.h"
 
 #define VERIFY_MS 5000
 #define VERIFY_AFTER_ERROR_MS 60000
@@ -26,6 +28,7 @@ struct server {
 	struct gateway gw;
 	const char *config_path;
 	char *admin_path;
+	struct metrics *metrics;
 	int lock_fd, admin_fd, signal_fd;
 	uint64_t verify_at_ms;
 	bool is_over;
@@ -117,6 +120,46 @@ static bool has_broken(const struct gateway *gw)
 	return false;
 }
 
+/* Of what `status` reads, all but the walk over every object: the store knows the sum. */
+static int read_metrics(void *context, json_t **out)
+{
+	const struct gateway *gw = context;
+	struct store_usage usage;
+	json_t *root = json_object();
+	int err;
+
+	if (!root)
+		return -ENOMEM;
+	err = status_add(root, loader_maps(gw->loader), gw->state,
+			 STATUS_GATEWAY | STATUS_TABLES | STATUS_COUNTERS | STATUS_BACKENDS);
+	if (err) {
+		json_decref(root);
+		return err;
+	}
+	store_usage(gw->store, &usage);
+	json_object_set_new(root, "component_bytes", json_integer((json_int_t)usage.bytes_used));
+	*out = root;
+	return 0;
+}
+
+/* Takes a configuration that was read in, or changes nothing. 0 or -errno, the reason in `sink`. */
+static int apply(struct server *server, struct config *config, FILE *sink)
+{
+	int err = metrics_prepare(server->metrics, config, sink);
+
+	if (err)
+		return err;
+	err = gateway_apply(&server->gw, config);
+	if (err) {
+		fprintf(sink, "%s: could not be applied: %s (details: the daemon's log)\n",
+			server->config_path, strerror(-err));
+		metrics_abort(server->metrics);
+		return err;
+	}
+	metrics_commit(server->metrics);
+	return 0;
+}
+
 /* Reads the file again and applies it. What is wrong goes to the log and to `reply` (or NULL). */
 static int reload(struct server *server, FILE *reply)
 {
@@ -135,7 +178,8 @@ static int reload(struct server *server, FILE *reply)
 	notify_manager(NOTIFY_RELOADING);
 	err = config_load(server->config_path, &config, sink) ? -EINVAL : 0;
 	key = err ? NULL : plan_fixed_key(gw->config, config);
-	if (key) {
+	/* plan_fixed_key() asks for metrics last, and that one can be changed. */
+	if (key && strcmp(key, "metrics")) {
 		fprintf(sink,
 			"%s: [gateway] %s cannot be changed by a reload: unload, then run "
 			"again\n",
@@ -144,12 +188,8 @@ static int reload(struct server *server, FILE *reply)
 	}
 	if (!err && probe_config(config, sink) && !has_broken(gw))
 		err = -EINVAL;
-	if (!err) {
-		err = gateway_apply(gw, config);
-		if (err)
-			fprintf(sink, "%s: could not be applied: %s (details: the daemon's log)\n",
-				server->config_path, strerror(-err));
-	}
+	if (!err)
+		err = apply(server, config, sink);
 	fclose(sink);
 	if (reply)
 		fputs(text, reply);
@@ -217,6 +257,7 @@ static int run_timers(struct server *server)
 	keep_earliest(&timeout, store_expire(gw->store, now));
 	keep_earliest(&timeout, gateway_expire_drains(gw));
 	keep_earliest(&timeout, health_timeout_ms(gw->health));
+	keep_earliest(&timeout, metrics_timeout_ms(server->metrics));
 	return timeout;
 }
 
@@ -227,6 +268,7 @@ static void serve(struct server *server)
 		{ .fd = server->signal_fd, .events = POLLIN },
 		{ .fd = server->admin_fd, .events = POLLIN },
 		{ .fd = health_fd(gw->health), .events = POLLIN },
+		{ .fd = metrics_fd(server->metrics), .events = POLLIN },
 	};
 
 	server->verify_at_ms = gateway_now_ms() + VERIFY_MS;
@@ -235,10 +277,12 @@ static void serve(struct server *server)
 		    errno != EINTR)
 			return;
 		health_run(gw->health);
+		metrics_run(server->metrics);
 		if (fds[0].revents)
 			read_signals(server);
 		if (fds[1].revents)
 			admin_serve(server->admin_fd, answer_admin, server);
+		fds[3].fd = metrics_fd(server->metrics); /* a reload may have changed it */
 	}
 }
 
@@ -295,7 +339,10 @@ static int claim(struct server *server, const struct config *config, bool *was_l
 			  strerror(-server->admin_fd));
 		return server->admin_fd;
 	}
-	return instance_prepare(instance);
+	err = metrics_open(read_metrics, &server->gw, &server->metrics);
+	if (!err)
+		err = metrics_prepare(server->metrics, config, stderr);
+	return err ? err : instance_prepare(instance);
 }
 
 int gateway_run(const char *config_path)
@@ -326,6 +373,7 @@ int gateway_run(const char *config_path)
 		log_error("cannot start: %s", strerror(-err));
 		goto out;
 	}
+	metrics_commit(server.metrics);
 	puts("ready");
 	notify_manager(NOTIFY_READY);
 	serve(&server);
@@ -334,6 +382,7 @@ out:
 	if (err && !was_loaded && server.lock_fd >= 0)
 		gateway_take_down(&server.gw.instance, server.gw.state,
 				  server.gw.state ? server.gw.state->priority : 0);
+	metrics_close(server.metrics);
 	stop(&server.gw);
 	admin_close(server.admin_fd, server.admin_path);
 	free(server.admin_path);

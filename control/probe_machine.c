@@ -31,10 +31,7 @@
 #define INSN_MAY_GOTO 0xe5    /* BPF_JMP | BPF_JCOND of Linux 6.9; src_reg 0 is BPF_MAY_GOTO */
 #define RETURN_NEXT -1	      /* TCX_NEXT */
 
-#define INSN(c, d, s, o, i)                                                                        \
-	{                                                                                          \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)                \
-	}
+#define INSN(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
 #define MOV_IMM(reg, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
 #define EXIT_INSN INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Gathers what `sluice status` shows from pinned maps and the state file. Entry point:
- * status_read(). Counts are read while the datapath runs: they are no snapshot.
+ * Gathers what `sluice status` and /metrics show. Entry points: status_read() for pinned maps and
+ * the state file, status_add() for a daemon that has both open. Counts are read while the datapath
+ * runs: they are no snapshot.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -61,7 +62,9 @@ static int count_object(const void *key, void *value, void *arg)
 	if (!object->gen)
 		return 0;
 	sums->objects++;
-	sums->bytes += object->head.len + object->body.len + object->close.len;
+	sums->bytes += object->head.len + object->body.len;
+	if (object->close.off != object->head.off) /* else both are the same bytes */
+		sums->bytes += object->close.len;
 	return 0;
 }
 
@@ -173,18 +176,25 @@ static int add_counters(json_t *root, const struct mapset *maps)
 	return json_object_set_new(root, "counters", counters) ? -ENOMEM : 0;
 }
 
-/* "10.0.0.1:80", "[fd00::1]:80"; port 0: the address alone. */
-static json_t *address_text(const struct in6_addr *addr, uint16_t port)
+const char *status_address_text(const struct in6_addr *addr, uint16_t port,
+				char out[STATUS_ADDRESS_BYTES])
 {
-	char text[INET6_ADDRSTRLEN], full[INET6_ADDRSTRLEN + 16];
 	bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(addr);
+	char text[INET6_ADDRSTRLEN];
 
 	if (is_ipv4)
 		inet_ntop(AF_INET, &addr->s6_addr[12], text, sizeof(text));
 	else
 		inet_ntop(AF_INET6, addr, text, sizeof(text));
-	snprintf(full, sizeof(full), is_ipv4 ? "%s:%u" : "[%s]:%u", text, port);
-	return json_string(full);
+	snprintf(out, STATUS_ADDRESS_BYTES, is_ipv4 ? "%s:%u" : "[%s]:%u", text, port);
+	return out;
+}
+
+static json_t *address_json(const struct in6_addr *addr, uint16_t port)
+{
+	char text[STATUS_ADDRESS_BYTES];
+
+	return json_string(status_address_text(addr, port, text));
 }
 
 static json_t *backend_json(uint32_t id, const struct state *state, const struct backend *entry)
@@ -200,17 +210,17 @@ static json_t *backend_json(uint32_t id, const struct state *state, const struct
 			(entry->flags & BACKEND_LOCAL) != 0);
 	if (entry->flags & BACKEND_LOCAL) {
 		json_object_set_new(out, "address",
-				    address_text(&known->address.addr, known->address.port));
+				    address_json(&known->address.addr, known->address.port));
 		return out;
 	}
 	if (entry->flags & BACKEND_IPV4) {
 		memcpy(&addr, &entry->addr4, sizeof(addr));
-		json_object_set_new(out, "address", address_text(&addr, port));
+		json_object_set_new(out, "address", address_json(&addr, port));
 	}
 	if (entry->flags & BACKEND_IPV6) {
 		memcpy(&addr, &entry->addr6, sizeof(addr));
 		json_object_set_new(out, entry->flags & BACKEND_IPV4 ? "address6" : "address",
-				    address_text(&addr, port));
+				    address_json(&addr, port));
 	}
 	if (known->netns)
 		json_object_set_new(out, "netns", json_string(known->netns));
@@ -273,7 +283,7 @@ static int add_gateway(json_t *root, const struct mapset *maps, const struct sta
 		const struct endpoint *endpoint = &state->vips[id].endpoint;
 
 		if (state->vips[id].used)
-			json_array_append_new(vips, address_text(&endpoint->addr, endpoint->port));
+			json_array_append_new(vips, address_json(&endpoint->addr, endpoint->port));
 	}
 	for (id = 0; id < MAX_UPLINKS; id++) {
 		if (state->uplinks[id][0])
@@ -283,6 +293,26 @@ static int add_gateway(json_t *root, const struct mapset *maps, const struct sta
 	json_object_set_new(root, "vips", vips);
 	json_object_set_new(root, "uplinks", uplinks);
 	return 0;
+}
+
+int status_add(json_t *root, const struct mapset *maps, const struct state *state,
+	       unsigned int parts)
+{
+	int err = 0;
+
+	if (parts & STATUS_GATEWAY)
+		err = add_gateway(root, maps, state);
+	if (!err && parts & STATUS_TABLES)
+		err = add_tables(root, maps);
+	if (!err && parts & STATUS_COUNTERS)
+		err = add_counters(root, maps);
+	if (!err && parts & STATUS_BACKENDS)
+		err = add_backends(root, maps, state);
+	if (!err && parts & STATUS_COMPONENTS)
+		err = add_components(root, maps, state);
+	if (!err && parts & STATUS_MEMORY)
+		err = add_memory(root, maps);
+	return err;
 }
 
 int status_read(const struct instance *instance, json_t **out)
@@ -307,17 +337,7 @@ int status_read(const struct instance *instance, json_t **out)
 			 instance->config_path);
 	err = state && root ? 0 : -ENOMEM;
 	if (!err)
-		err = add_gateway(root, &maps, state);
-	if (!err)
-		err = add_tables(root, &maps);
-	if (!err)
-		err = add_counters(root, &maps);
-	if (!err)
-		err = add_backends(root, &maps, state);
-	if (!err)
-		err = add_components(root, &maps, state);
-	if (!err)
-		err = add_memory(root, &maps);
+		err = status_add(root, &maps, state, STATUS_ALL);
 out:
 	mapset_close(&maps);
 	state_free(state);

@@ -118,6 +118,37 @@ static __always_inline int backend_fin(struct __sk_buff *skb, struct run *r, boo
 	return VERDICT_GO;
 }
 
+/*
+ * RST of a leg that was idle when a request came, before any byte of a response: Node closed it
+ * while the request was under way. The request goes to a fresh socket, once.
+ */
+static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, struct flow *f,
+					  struct leg *leg)
+{
+	__u32 pool = leg->pool, flags = leg->flags & LEG_CLOSE, ack = leg->told + leg->delta_out;
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+	bool head = leg->heads >> (leg->done & (LEG_OUTSTANDING - 1)) & 1;
+
+	leg->state = LEG_DEAD;
+	f->snd_nxt = ack;
+	r->pkt.src = f->key.client;
+	r->pkt.ack = ack;
+	r->pkt.has_ts = 0;
+	r->pkt.window = f->snd_wnd >> (f->wscale & 15);
+	if (!st || open_leg(r, f, pool, 0, st->start) < 0)
+		return reply_abort(skb, r, f);
+	leg = leg_of(r, f, f->active);
+	if (!leg)
+		return reply_abort(skb, r, f);
+	leg->rnxt = f->rcv_nxt;
+	leg->flags = flags;
+	leg->heads = head;
+	leg->sent = 1;
+	leg->rphase = RESPONSE_HEAD;
+	count(STAT_REPLAYED);
+	return forward_stash(skb, r, f, leg);
+}
+
 static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, bool local,
 				       struct flow *f, struct leg *leg)
 {
@@ -129,6 +160,8 @@ static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, boo
 		backend_leave(f, leg);
 		return VERDICT_DROP;
 	}
+	if (leg->flags & LEG_REPLAY && leg->rphase == RESPONSE_HEAD)
+		return backend_replay(skb, r, f, leg);
 	verdict = backend_to_client(skb, r, local, f, leg);
 	leg->state = LEG_DEAD;
 	f->state = FLOW_CLOSED;
@@ -170,7 +203,7 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (p->flags & TCP_ACK && seq_after(p->ack, leg->acked)) {
 		leg->acked = p->ack;
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
-		if (st && f->phase != REQUEST_HEAD &&
+		if (st && f->phase != REQUEST_HEAD && !(leg->flags & LEG_REPLAY) &&
 		    !seq_before(p->ack + leg->delta_in, st->start + st->len))
 			stash_drop(st, &f->stash);
 	}
@@ -178,6 +211,10 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		return backend_rst(skb, r, local, f, leg);
 	if (p->payload_len && !seq_after(p->seq + p->payload_len, leg->base_out))
 		return backend_answer(skb, r, local, f, leg->rnxt, leg->base_out, TCP_ACK);
+	if (p->payload_len && leg->flags & LEG_REPLAY) {
+		leg->flags &= ~LEG_REPLAY;
+		stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
+	}
 	has_all = !seq_before(leg->told, leg->resp_pos);
 	if (p->payload_len && !response_follow(skb, r, f, leg))
 		return backend_unasked(skb, r, local, f, leg, has_all);

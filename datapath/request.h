@@ -13,6 +13,7 @@
 #include "http_body.h"
 
 #define REQUESTS_PER_PACKET 16
+#define REPLAY_IDLE_US 500000 /* no server closes connections that are idle for less */
 
 /* What a scan has come to. */
 enum scan {
@@ -78,14 +79,43 @@ static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, s
 	return SCAN_STASHED;
 }
 
+/*
+ * Keeps a copy of a request that goes to a leg which has been idle for a while: Node may be closing it
+ * at this moment, and its RST does not say that nobody read the request. GET and HEAD may be sent
+ * again (RFC 9110, 9.2.2).
+ */
+static __always_inline void request_keep(struct __sk_buff *skb, struct run *r, struct flow *f,
+					 struct leg *leg)
+{
+	const struct http_request *q = &r->http.req;
+	struct stash *st;
+
+	leg->flags &= ~LEG_REPLAY;
+	if (leg->state != LEG_OPEN || leg->rphase != RESPONSE_IDLE || q->method > HTTP_HEAD ||
+	    q->flags & HTTP_BODY || (__u32)(r->now_ns / 1000) - leg->asked_us < REPLAY_IDLE_US)
+		return;
+	if (!r->stashed) {
+		if (r->cursor != r->first)
+			return;
+		stash_renew(r, f);
+		st = stash_get(r, f, f->stash, STASH_REQUEST);
+		if (!st || stash_append(skb, r, st, r->pkt.payload_off + r->cursor, q->head_len))
+			return;
+	}
+	leg->flags |= LEG_REPLAY;
+}
+
 /* The request at the cursor belongs to the active leg: account for it and its body. */
-static __always_inline int request_accept(struct run *r, struct flow *f, struct leg *leg)
+static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, struct flow *f,
+					  struct leg *leg)
 {
 	const struct http_request *q = &r->http.req;
 	__u32 bit = 1u << (leg->sent & (LEG_OUTSTANDING - 1));
 
 	if ((__u16)(leg->sent - leg->done) >= LEG_OUTSTANDING)
 		return request_early();
+	request_keep(skb, r, f, leg);
+	f->snd_wnd = (__u32)r->pkt.window << (f->wscale & 15);
 	if (q->method == HTTP_HEAD)
 		leg->heads |= bit;
 	else
@@ -159,10 +189,10 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 	if (!pool)
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
 	if (leg && leg->state == LEG_OPENING && r->cursor != r->first && pool_has(pool, leg->key.backend))
-		return request_accept(r, f, leg);
+		return request_accept(skb, r, f, leg);
 	if (leg && request_leg_takes(r, leg, pool)) {
 		count(STAT_LEG_REUSED);
-		return request_accept(r, f, leg);
+		return request_accept(skb, r, f, leg);
 	}
 	if (!request_may_switch(r, f))
 		return request_early();
@@ -175,7 +205,7 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 		leg_resume(leg, start, r->pkt.ack);
 		leg->told = r->pkt.ack - leg->delta_out;
 		count(STAT_LEG_REUSED);
-		return request_accept(r, f, leg);
+		return request_accept(skb, r, f, leg);
 	}
 	if (r->first && !r->stashed) { /* the packet begins before the leg does */
 		stash_renew(r, f);
@@ -191,7 +221,7 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 	if (!leg)
 		return SCAN_STOP;
 	count(STAT_LEG_NEW);
-	return request_accept(r, f, leg);
+	return request_accept(skb, r, f, leg);
 }
 
 /* Headers that claim another client address are believed of nobody here; Node may believe them, so
@@ -249,7 +279,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 }
 
 /* A head at the cursor. Returns enum scan. */
-__noinline int request_head(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
+static __always_inline int request_head(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
 

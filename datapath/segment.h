@@ -83,11 +83,15 @@ static __always_inline int segment_resize(struct __sk_buff *skb, const struct ru
 	return bpf_skb_change_tail(skb, len, 0) ? -1 : 0;
 }
 
-static __always_inline void segment_ip_header(struct run *r, __u32 tcp_len)
+/* Ethernet and IP. A function of its own for the sake of the caller's stack. */
+__noinline int segment_ip_header(struct run *r NONNULL, __u32 tcp_len)
 {
 	struct segment *s = &r->seg;
 	__u8 *ip = &r->out[ETH_HLEN];
 
+	__builtin_memcpy(r->out, s->mac_dst, ETH_ALEN);
+	__builtin_memcpy(r->out + ETH_ALEN, s->mac_src, ETH_ALEN);
+	store_u16(r->out + 2 * ETH_ALEN, r->pkt.is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
 	if (r->pkt.is_v6) {
 		store_u32(ip, bpf_htonl(6u << 28));
 		store_u16(ip + 4, bpf_htons(tcp_len));
@@ -95,7 +99,7 @@ static __always_inline void segment_ip_header(struct run *r, __u32 tcp_len)
 		ip[7] = 64;
 		__builtin_memcpy(ip + 8, &s->src, 16);
 		__builtin_memcpy(ip + 24, &s->dst, 16);
-		return;
+		return 0;
 	}
 	store_u16(ip, bpf_htons(0x4500));
 	store_u16(ip + 2, bpf_htons(20 + tcp_len));
@@ -107,6 +111,7 @@ static __always_inline void segment_ip_header(struct run *r, __u32 tcp_len)
 	store_u32(ip + 12, s->src.w[3]);
 	store_u32(ip + 16, s->dst.w[3]);
 	store_u16(ip + 10, csum_ipv4(ip));
+	return 0;
 }
 
 static __always_inline void segment_tcp_header(struct segment *s, __u8 *tcp, __u32 tcp_hlen)
@@ -143,9 +148,6 @@ __noinline int segment_seal(struct __sk_buff *skb, struct run *r NONNULL)
 		return -1;
 	tcp = &r->out[l4];
 	tcp_len = hdr_len - l4 + s->payload_len;
-	__builtin_memcpy(r->out, s->mac_dst, ETH_ALEN);
-	__builtin_memcpy(r->out + ETH_ALEN, s->mac_src, ETH_ALEN);
-	store_u16(r->out + 2 * ETH_ALEN, r->pkt.is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
 	segment_ip_header(r, tcp_len);
 	segment_tcp_header(s, tcp, hdr_len - r->pkt.l4_off);
 	sum = csum_pseudo(&s->src, &s->dst, r->pkt.is_v6, tcp_len);

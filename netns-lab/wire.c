@@ -34,8 +34,8 @@
 #include <unistd.h>
 
 #define NSEC_PER_SEC 1000000000ull
-#define NSEC_PER_MS  1000000ull
-#define NSEC_PER_US  1000ull
+#define NSEC_PER_MS 1000000ull
+#define NSEC_PER_US 1000ull
 
 enum {
 	FRAME_MAX = 2048,	  /* bytes; a larger frame is dropped and counted */
@@ -179,7 +179,7 @@ static void direction_count_pass(struct direction *dir, uint64_t now)
 	struct frame *frame;
 
 	STAILQ_FOREACH(frame, &dir->held, link)
-		frame->passes_left--;
+	frame->passes_left--;
 	while ((frame = STAILQ_FIRST(&dir->held)) && !frame->passes_left)
 		direction_send(dir, queue_pop(&dir->held), now);
 }

@@ -15,9 +15,10 @@ NODE_OLDEST=18
 
 PACKAGES=(
 	make gcc pkg-config libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev
-	libinih-dev libcmocka-dev libcurl4-openssl-dev libjansson-dev
+	libinih-dev libcmocka-dev libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev
 	bpftool iproute2 ethtool nftables procps jq ca-certificates
 	curl wrk nghttp2-client hping3 haproxy tcpdump python3 python3-scapy
+	shellcheck mandoc
 )
 CLANG_19=(clang-19 libclang-rt-19-dev clang-format-19)
 CLANG_DEFAULT=(clang llvm libclang-rt-dev clang-format) # where there is no clang-19

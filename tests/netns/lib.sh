@@ -170,10 +170,12 @@ sluice() {
 	in_ns gw "$SLUICE" "$command" -c "$work/gateway.ini" "$@"
 }
 
-# start_gateway NAME: `sluice run` outside the lab's care, pid in $spawned, log in $work/NAME.log.
+# start_gateway NAME: `sluice run` outside the lab's care, pid in $gateway_pid, log in $work/NAME.log.
 start_gateway() {
 	own_gateways+=("$LAB")
 	spawn "$work/$1.log" gw "$SLUICE" run -c "$work/gateway.ini"
+	# shellcheck disable=SC2034 # for the suites
+	gateway_pid=$spawned
 	wait_until 30 grep -sqx ready "$work/$1.log"
 }
 

@@ -54,7 +54,7 @@ configuration() {
 }
 
 killed_and_restarted() {
-	local killed=$spawned
+	local killed=$gateway_pid
 	start_load
 	kill -KILL "$killed"
 	wait_until 10 daemon_is_gone "$killed"
@@ -81,7 +81,7 @@ reloaded() {
 	conf_standard >"$work/gateway.ini"
 	check_status "reload that takes both away" 0 sluice reload
 	check "the component is gone" "404 node" "$(code_of /later | tr -d 12)"
-	kill -HUP "$spawned"
+	kill -HUP "$gateway_pid"
 	check_status "reload after SIGHUP" 0 sluice reload
 	broken_reload
 	end_load "reloads under load"
@@ -108,7 +108,7 @@ second_daemon() {
 }
 
 terminated() {
-	local pid=$spawned
+	local pid=$gateway_pid
 	start_load
 	kill -TERM "$pid"
 	wait_until 20 daemon_is_gone "$pid"
@@ -171,7 +171,7 @@ terminated
 unloaded "$work/before" "unload without a daemon"
 bring_up_gateway
 check "again: hits" "200 sluice" "$(code_of /c/1024)"
-kill -TERM "$spawned"
-wait_until 20 daemon_is_gone "$spawned"
+kill -TERM "$gateway_pid"
+wait_until 20 daemon_is_gone "$gateway_pid"
 unloaded "$work/before" "unload of a fresh one"
 finish

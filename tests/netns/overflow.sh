@@ -31,7 +31,7 @@ vanished() {
 	lose "$2"
 	bad=$(in_ns client python3 "$HERE/vanish.py" $((3 * FLOWS)) "$3" 2>&1)
 	lose_nothing
-	check "$1: $((3 * FLOWS)) clients were served before they vanished" 0 "$bad"
+	check "$1: $((3 * FLOWS)) clients come before they vanish" "0 errors" "$bad"
 	checks_of "$1: served" in_ns client python3 "$HERE/core.py" "$1" "$work/components" \
 		a=node1 b=node2
 }
@@ -44,7 +44,7 @@ vanished() {
 } >"$work/gateway.ini"
 bring_up --no-gateway
 bring_up_gateway
-kill -KILL "$spawned"
+kill -KILL "$gateway_pid"
 vanished "idle clients vanish" "tcp dport 80 tcp flags & (fin | rst) != 0 drop" idle
 vanished "clients vanish in a head" "tcp dport 80 tcp flags & (fin | rst) != 0 drop" half
 vanished "clients vanish in an answer" "tcp dport 80 tcp flags & (syn | psh) == 0 drop" unread

@@ -5,7 +5,6 @@
  * that really came in. Here a socket of the leg's tuple stands in for the child.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "peek.h"
 #include "prog_node.h"
@@ -17,7 +16,6 @@
 /* A local leg, its child, and the child's numbers. */
 struct here {
 	struct client c;
-	int fd;
 	uint32_t seq, ack;
 };
 
@@ -28,11 +26,11 @@ static void open_here(struct here *h, bool v6)
 	struct result *r;
 
 	client_open(&h->c, v6);
-	h->fd = socket_connected(v6, &h->c.vip, ROOM_HERE_PORT, &h->c.addr, h->c.port);
+	socket_connected(v6, &h->c.vip, ROOM_HERE_PORT, &h->c.addr, h->c.port);
 	seq = h->c.seq;
 	ack = h->c.ack;
 	r = client_say(&h->c, GET("/here/a"));
-	close(h->fd);
+	socket_close_all();
 	expect_verdict(r, NEXT);
 	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
 	p = &r->packet;
@@ -239,12 +237,11 @@ TEST_ROWS(second_ok, "second pass: there is a socket", family_rows)
 	struct packet p;
 	struct result *r;
 	struct client c;
-	int fd;
 
 	p = stash_here(&c, row->v6);
-	fd = socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
 	r = second_pass(&p);
-	close(fd);
+	socket_close_all();
 	expect_verdict(r, NEXT);
 	expect_counts(r, "");
 	EXPECT(r->packet.seq, p.seq);
@@ -269,13 +266,12 @@ TEST(second_wait, "second pass of a later segment before the first: dropped")
 	struct packet p;
 	struct result *r;
 	struct client c;
-	int fd;
 
 	p = stash_here(&c, false);
 	p.seq++;
-	fd = socket_listen(false, ROOM_HERE_PORT, 1);
+	socket_listen(false, ROOM_HERE_PORT, 1);
 	r = second_pass(&p);
-	close(fd);
+	socket_close_all();
 	expect_verdict(r, DROP);
 	expect_counts(r, "DROP_STALE");
 }
@@ -319,7 +315,6 @@ TEST_ROWS(accept, "backend_accept", accept_rows)
 	struct ip_addr here = packet_addr(row->v6 ? CLIENT_VIP6 : CLIENT_VIP4);
 	struct backend_addr_key key = { .addr = here, .port = 0xb80b /* 3000 */ };
 	uint32_t id = 1;
-	int listener = -1, fd = -1;
 	struct packet p;
 	struct result *r;
 	struct client c;
@@ -337,12 +332,11 @@ TEST_ROWS(accept, "backend_accept", accept_rows)
 	p.seq += row->seq_off;
 	p.flags = row->flags;
 	if (row->has_listener)
-		listener = socket_listen(row->v6, NET_NODE_PORT, 1);
+		socket_listen(row->v6, NET_NODE_PORT, 1);
 	if (row->has_socket)
-		fd = socket_connected(row->v6, &here, NET_NODE_PORT, &c.addr, c.port);
+		socket_connected(row->v6, &here, NET_NODE_PORT, &c.addr, c.port);
 	r = run_packet(BACKEND_ACCEPT, &p, NET_NODE1);
-	close(fd);
-	close(listener);
+	socket_close_all();
 	expect_verdict(r, row->verdict);
 	expect_counts(r, row->counts);
 	EXPECT(r->packet.seq, p.seq);

@@ -9,14 +9,45 @@
 #include "http_rows.h"
 
 static const char *const commons[] = {
-	"accept-language", "accept-ranges", "access-control-allow-origin", "cache-control",
-	"cf-connecting-ip", "content-encoding", "content-type", "if-none-match", "if-modified-since",
-	"keep-alive", "last-modified", "referrer-policy", "save-data", "sec-ch-ua", "sec-ch-ua-mobile",
-	"sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user",
-	"sec-purpose", "set-cookie", "strict-transport-security", "traceparent", "true-client-ip",
-	"upgrade-insecure-requests", "user-agent", "x-amzn-trace-id", "x-frame-options",
-	"x-powered-by", "x-request-id", "x-requested-with", "connection", "accept-encoding",
-	"content-length", "transfer-encoding", "authorization", "forwarded", "x-real-ip",
+	"accept-language",
+	"accept-ranges",
+	"access-control-allow-origin",
+	"cache-control",
+	"cf-connecting-ip",
+	"content-encoding",
+	"content-type",
+	"if-none-match",
+	"if-modified-since",
+	"keep-alive",
+	"last-modified",
+	"referrer-policy",
+	"save-data",
+	"sec-ch-ua",
+	"sec-ch-ua-mobile",
+	"sec-ch-ua-platform",
+	"sec-fetch-dest",
+	"sec-fetch-mode",
+	"sec-fetch-site",
+	"sec-fetch-user",
+	"sec-purpose",
+	"set-cookie",
+	"strict-transport-security",
+	"traceparent",
+	"true-client-ip",
+	"upgrade-insecure-requests",
+	"user-agent",
+	"x-amzn-trace-id",
+	"x-frame-options",
+	"x-powered-by",
+	"x-request-id",
+	"x-requested-with",
+	"connection",
+	"accept-encoding",
+	"content-length",
+	"transfer-encoding",
+	"authorization",
+	"forwarded",
+	"x-real-ip",
 };
 
 static const struct {
@@ -105,7 +136,8 @@ static void expect_exact(const char *name)
 			strcpy(other, name);
 			other[i] = others[j];
 			expect_id(other);
-			snprintf(other, sizeof(other), "%.*s%c%s", (int)i, name, others[j], name + i);
+			snprintf(other, sizeof(other), "%.*s%c%s", (int)i, name, others[j],
+				 name + i);
 			expect_id(other);
 		}
 		snprintf(other, sizeof(other), "%.*s%s", (int)i, name, name + i + 1);
@@ -140,8 +172,7 @@ static void test_commons(void **state)
 		for (j = 0; i & 1 && line[j] != ':'; j++)
 			line[j] = toupper(line[j]);
 		http_native_put(&scratch, line, strlen(line), 0);
-		common = http_common_find(&scratch, 0,
-					  http_load8(scratch.buf, 0) | HTTP_REP(0x20));
+		common = http_common_find(&scratch, 0, http_load8(scratch.buf, 0) | HTTP_REP(0x20));
 		if (!common)
 			fail_msg("%s is not found", commons[i / 2]);
 		assert_int_equal(common->len, strlen(commons[i / 2]));

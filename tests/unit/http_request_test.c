@@ -57,10 +57,10 @@ static const struct row rows[] = {
 	  HTTP_GET, NULL, NULL },
 	{ "GET http://gw.test:/ HTTP/1.1\r\n" HOST END, K | H | HTTP_ABSOLUTE_FORM, false, HTTP_GET,
 	  NULL, NULL },
-	{ "GET https://gw.test/ HTTP/1.1\r\nHost: gw.test:443\r\n" END,
-	  K | H | HTTP_ABSOLUTE_FORM, false, HTTP_GET, NULL, NULL },
-	{ "GET http://[::1]:8080/ HTTP/1.1\r\nHost: [::1]:8080\r\n" END,
-	  K | H | HTTP_ABSOLUTE_FORM, false, HTTP_GET, NULL, "[::1]" },
+	{ "GET https://gw.test/ HTTP/1.1\r\nHost: gw.test:443\r\n" END, K | H | HTTP_ABSOLUTE_FORM,
+	  false, HTTP_GET, NULL, NULL },
+	{ "GET http://[::1]:8080/ HTTP/1.1\r\nHost: [::1]:8080\r\n" END, K | H | HTTP_ABSOLUTE_FORM,
+	  false, HTTP_GET, NULL, "[::1]" },
 	{ "GET http://other/x HTTP/1.0\r\n" END, HTTP_ABSOLUTE_FORM, false, HTTP_GET, "/x",
 	  "other" },
 	/* query: the path ends before it, and stays comparable whatever it holds */
@@ -107,13 +107,14 @@ static const struct row rows[] = {
 	{ GET HOST "Connection: keep-alive, Upgrade\r\n" END,
 	  KHOP | HTTP_CONN_UPGRADE | HTTP_CONN_KEEP, false, HTTP_GET, NULL, NULL },
 	{ GET HOST "Upgrade: h2c\r\n" END, KHOP | HTTP_UPGRADE, false, HTTP_GET, NULL, NULL },
-	{ GET HOST "Expect: 100-continue\r\n" END, KHOP | HTTP_EXPECT, false, HTTP_GET, NULL, NULL },
+	{ GET HOST "Expect: 100-continue\r\n" END, KHOP | HTTP_EXPECT, false, HTTP_GET, NULL,
+	  NULL },
 	{ GET HOST "Authorization: Basic eDp5\r\n" END, KHOP | HTTP_AUTHORIZATION, false, HTTP_GET,
 	  NULL, NULL },
 	{ GET HOST "Range: bytes=0-1\r\n" END, KHOP | HTTP_RANGE, false, HTTP_GET, NULL, NULL },
 	{ GET HOST "If-Match: *\r\n" END, KHOP | HTTP_PRECONDITION, false, HTTP_GET, NULL, NULL },
-	{ GET HOST "If-Unmodified-Since: x\r\n" END, KHOP | HTTP_PRECONDITION, false, HTTP_GET, NULL,
-	  NULL },
+	{ GET HOST "If-Unmodified-Since: x\r\n" END, KHOP | HTTP_PRECONDITION, false, HTTP_GET,
+	  NULL, NULL },
 	{ GET HOST "if-range: x\r\n" END, KHOP | HTTP_PRECONDITION, false, HTTP_GET, NULL, NULL },
 	{ GET HOST "RSC: 1\r\n" END, KHOP | HTTP_RSC, false, HTTP_GET, NULL, NULL },
 	{ GET HOST "Next-Router-State-Tree: x\r\n" END, KHOP | HTTP_RSC, false, HTTP_GET, NULL,
@@ -148,7 +149,8 @@ static const struct row rows[] = {
 	{ POST "TRANSFER-encoding:\tChunkeD \r\n" END, KHOP | HTTP_CHUNKED | HTTP_BODY, false,
 	  HTTP_POST, NULL, NULL },
 	/* names that only look like the ones above */
-	{ GET HOST "Hosts: a\r\nX-Host: b\r\nRang: c\r\nRanges: d\r\nContent-Type: e\r\n"
+	{ GET HOST
+	  "Hosts: a\r\nX-Host: b\r\nRang: c\r\nRanges: d\r\nContent-Type: e\r\n"
 	  "Content-Lengthy: 1\r\nTransfer-Encodings: chunked\r\nTransfer-Coding: f\r\n"
 	  "Authorizations: g\r\nX-Real-IPs: h\r\nX-Forwarded: i\r\nForwardeds: j\r\n"
 	  "If-None-Matches: k\r\nExpects: l\r\nUpgrades: m\r\nAccept-Encodin: n\r\nRscs: o\r\n"
@@ -227,14 +229,30 @@ static void test_every_flag_has_a_row(void **state)
 static void test_plain_paths(void **state)
 {
 	static const char *const plain[] = {
-		"/", "/a", "/a/", "/a/b.c", "/A-Z_0.9~", "/.a", "/..a", "/a.", "/a..", "/...", "/.a/b",
-		"/.well-known/acme", "/a:b@c!$&'()*+,=d", "/abcdefg/hijklmn/opqrstu/", "/a./b", "/a../b",
+		"/",
+		"/a",
+		"/a/",
+		"/a/b.c",
+		"/A-Z_0.9~",
+		"/.a",
+		"/..a",
+		"/a.",
+		"/a..",
+		"/...",
+		"/.a/b",
+		"/.well-known/acme",
+		"/a:b@c!$&'()*+,=d",
+		"/abcdefg/hijklmn/opqrstu/",
+		"/a./b",
+		"/a../b",
 		"/abcdefgh.ijklmnop/.x",
 	};
 	static const char *const not_plain[] = {
-		"//", "//a", "/a//", "/a//b", "/.", "/./", "/a/.", "/a/./b", "/..", "/../", "/a/..",
-		"/a/../b", "/a%20", "/%2e", "/a;b", "/a\\b", "/a\"", "/<a>", "/a^", "/a`", "/{a}", "/a|b",
-		"/[a]", "/abcdef//", "/abcdefg//", "/abcdefgh//", "/abcdefghi/.", "/abcdefg/..", "/!/../a",
+		"//",	      "//a",	     "/a//",	     "/a//b",	    "/.",      "/./",
+		"/a/.",	      "/a/./b",	     "/..",	     "/../",	    "/a/..",   "/a/../b",
+		"/a%20",      "/%2e",	     "/a;b",	     "/a\\b",	    "/a\"",    "/<a>",
+		"/a^",	      "/a`",	     "/{a}",	     "/a|b",	    "/[a]",    "/abcdef//",
+		"/abcdefg//", "/abcdefgh//", "/abcdefghi/.", "/abcdefg/..", "/!/../a",
 	};
 	char text[256];
 	size_t i, j;
@@ -257,9 +275,9 @@ static void test_plain_paths(void **state)
 
 static void test_values(void **state)
 {
-	static const char text[] = GET "Cookie: \t a=b; c=d \t\r\nAccept-Encoding:gzip, br\r\n"
-				   "Host: gw.test:80\r\ncookie: e\r\nContent-Length: 1234567890123456\r\n"
-				   END;
+	static const char text[] = GET
+		"Cookie: \t a=b; c=d \t\r\nAccept-Encoding:gzip, br\r\n"
+		"Host: gw.test:80\r\ncookie: e\r\nContent-Length: 1234567890123456\r\n" END;
 	const struct http_request *r = &scratch.req;
 
 	(void)state;

@@ -41,7 +41,8 @@ static const struct row rows[] = {
 	/* status codes without a body */
 	{ "HTTP/1.1 204 No Content\r\n" END, 204, 0, FRAMING(NONE, NONE) },
 	{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n" END, 304, CL, FRAMING(NONE, NONE) },
-	{ "HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n" END, 204, CHUNKED, FRAMING(NONE, NONE) },
+	{ "HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n" END, 204, CHUNKED,
+	  FRAMING(NONE, NONE) },
 	{ "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n" END, 205, CL, FRAMING(LENGTH, NONE) },
 	{ "HTTP/1.1 100 Continue\r\n" END, 100, 0, FRAMING(INTERIM, INTERIM) },
 	{ "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n" END, 103, 0, FRAMING(INTERIM, INTERIM) },
@@ -120,7 +121,8 @@ static void test_bad(void **state)
 
 	(void)state;
 	for (i = 0; i < ROWS(bad); i++) {
-		rows_feed(http_response_run, bad[i].text, strlen(bad[i].text), HTTP_BAD, 0, &r->reason);
+		rows_feed(http_response_run, bad[i].text, strlen(bad[i].text), HTTP_BAD, 0,
+			  &r->reason);
 		if (r->reason != bad[i].reason)
 			fail_msg("%s: \"%s\"", http_reject_text(r->reason), bad[i].text);
 	}

@@ -113,7 +113,8 @@ static void test_dots(void **state)
 		for (i = 0, v = n; i < 4; i++, v /= 8)
 			bytes[i * 2 + (n & 1)] = bytes[i * 2 + 1 - (n & 1)] = set[v % 8];
 		for (want = 0; want < 8; want++)
-			if (bytes[want] == '/' && (bytes[want + 1] == '/' || bytes[want + 1] == '.'))
+			if (bytes[want] == '/' &&
+			    (bytes[want + 1] == '/' || bytes[want + 1] == '.'))
 				break;
 		found = http_dot_stops(http_load8(bytes, 0), http_load8(bytes, 1));
 		assert_int_equal(http_count(found), want);
@@ -165,13 +166,17 @@ static void test_stops_at_colon(void **state)
 
 	(void)state;
 	memcpy(bytes, "abc:def:", 8);
-	assert_true(http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
+	assert_true(
+		http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
 	memcpy(bytes, "abc :ef:", 8);
-	assert_false(http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
+	assert_false(
+		http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
 	memcpy(bytes, "abc;:ef:", 8);
-	assert_false(http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
+	assert_false(
+		http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
 	memcpy(bytes, "abcdefgh", 8);
-	assert_false(http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
+	assert_false(
+		http_stops_at_colon(http_load8(bytes, 0), http_name_stops(http_load8(bytes, 0))));
 }
 
 static void test_digits(void **state)
@@ -209,8 +214,8 @@ static void test_classes(void **state)
 		bool alnum;
 		const char *others;
 	} classes[] = {
-		{ HTTP_TOKEN, true, "!#$%&'*+-.^_`|~" },	/* RFC 9110, 5.6.2: tchar */
-		{ HTTP_HOST, true, "-._~%!$&'()*+;=" },	/* RFC 3986, 3.2.2, without ',' */
+		{ HTTP_TOKEN, true, "!#$%&'*+-.^_`|~" }, /* RFC 9110, 5.6.2: tchar */
+		{ HTTP_HOST, true, "-._~%!$&'()*+;=" },	 /* RFC 3986, 3.2.2, without ',' */
 		{ HTTP_NAME, true, "-._" },
 		{ HTTP_PATH, true, "-._~!$&'()*+,=:@/" }, /* RFC 3986, 3.3, without '%' and ';' */
 		{ HTTP_TARGET, true, "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * store.c, store_open.c and extent.c against the maps of fake_maps.h. A restart is store_close() and
- * store_open() over the same maps.
+ * store.c, store_open.c and extent.c against the maps of fake_maps.h. A restart is store_close()
+ * and store_open() over the same maps.
  */
 #define _GNU_SOURCE 1
 #include <setjmp.h>

@@ -28,16 +28,22 @@ enum net_dev {
 void net_setup(void);
 
 uint32_t net_ifindex(enum net_dev dev);
+uint32_t net_peer_ifindex(enum net_dev dev);
 const uint8_t *net_mac(enum net_dev dev);      /* of the gateway's end */
 const uint8_t *net_peer_mac(enum net_dev dev); /* of the other: the client's, a backend's */
 
 /* Address of backend 1 to 5 as text, in a static buffer. */
 const char *net_node_addr(int node, bool v6);
 
+bool net_is_tcp(const uint8_t *frame, size_t len);
+
 /*
  * One frame that was sent since the last call, in order. Returns its length and the device, or 0:
  * there are no more. The first call after a 0 begins anew.
  */
 size_t net_captured(uint8_t *frame, size_t size, int *dev);
+
+/* Forgets what has been captured. */
+void net_flush(void);
 
 #endif

@@ -18,7 +18,7 @@
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 
-#define PACKET_MAX 20000 /* bytes of a frame */
+#define PACKET_MAX 66000 /* bytes of a frame */
 #define PACKET_NO_WSCALE 0xff
 #define PACKET_ETH 14
 

@@ -17,6 +17,7 @@
 #include "prog_run.h"
 
 #define ARENA_BYTES (64 << 20)
+#define RUN_FRAME_MAX 16384 /* bpf_prog_test_run takes less than a page */
 
 static const char *const counter_names[STAT_COUNT] = {
 #define STAT(name, text) [STAT_##name] = #name,
@@ -151,10 +152,10 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 	int i;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len,
 		    .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out,
-		    .ctx_size_out = sizeof(out), .data_size_out = PACKET_MAX);
+		    .ctx_size_out = sizeof(out), .data_size_out = RUN_FRAME_MAX);
 
 	memset(r, 0, offsetof(struct result, clones));
-	r->frame = opts.data_out = arena_get(PACKET_MAX);
+	r->frame = opts.data_out = arena_get(RUN_FRAME_MAX);
 	read_counters(before);
 	if (bpf_prog_test_run_opts(program_fds[program], &opts))
 		check_die("bpf_prog_test_run: %s", strerror(errno));
@@ -176,7 +177,7 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 
 struct result *run_packet(enum run_program program, const struct packet *p, enum net_dev dev)
 {
-	uint8_t *frame = arena_get(PACKET_MAX);
+	static uint8_t frame[PACKET_MAX];
 	size_t len = packet_build(p, frame);
 
 	return run_frame(program, frame, len, net_ifindex(dev), 0);

@@ -15,6 +15,8 @@
 #include "room_internal.h"
 #include "net.h"
 #include "packet.h"
+#include "socket.h"
+#include "wire.h"
 
 #define VIP4_ID 0
 #define VIP6_ID 1
@@ -294,6 +296,9 @@ static void reset_connections(void)
 
 void room_reset(void)
 {
+	wire_detach();
+	socket_close_all();
+	net_flush();
 	reset_settings();
 	room_set_cookie_keys(0, 0);
 	reset_addresses();

@@ -7,9 +7,28 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "socket.h"
+
+#define SOCKETS_MAX 16
+
+static int sockets[SOCKETS_MAX], n_sockets;
+
+static int keep(int fd)
+{
+	if (n_sockets == SOCKETS_MAX)
+		check_die("too many sockets in one test");
+	sockets[n_sockets++] = fd;
+	return fd;
+}
+
+void socket_close_all(void)
+{
+	while (n_sockets)
+		close(sockets[--n_sockets]);
+}
 
 static socklen_t fill(struct sockaddr_storage *sa, bool v6, const struct ip_addr *addr,
 		      uint16_t port)
@@ -41,10 +60,10 @@ int socket_listen(bool v6, uint16_t port, int backlog)
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, (void *)&any, len) || listen(fd, backlog))
 		check_die("listener on port %u: %s", port, strerror(errno));
-	return fd;
+	return keep(fd);
 }
 
-int socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
+void socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
 		     const struct ip_addr *peer, uint16_t peer_port)
 {
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
@@ -55,5 +74,5 @@ int socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
 	if (fd < 0 || setsockopt(fd, SOL_TCP, TCP_REPAIR, &one, sizeof(one)) ||
 	    bind(fd, (void *)&from, len) || connect(fd, (void *)&to, len))
 		check_die("socket by TCP_REPAIR: %s", strerror(errno));
-	return fd;
+	keep(fd);
 }
