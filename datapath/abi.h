@@ -387,8 +387,8 @@ struct stash {
 	__u32 seen;   /* coarse clock of the last append */
 	__u32 start;  /* seq of the first byte */
 	__u32 len;    /* bytes used */
-	__u32 scanned; /* bytes searched for the end of the header block */
 	__u32 kind;   /* 0: request, 1: response */
+	__u32 pad;
 	__u8 bytes[STASH_BYTES + STASH_PIECE];
 };
 

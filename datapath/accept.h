@@ -16,6 +16,9 @@
  */
 #define ACCEPT_PASS 0x5c1c
 
+/* The same field of a packet that has met a closing socket once. */
+#define ACCEPT_AGAIN 0x5c1d
+
 #define TICK_NS 1000000
 #define TICK_GUARD_NS 2000
 
@@ -23,6 +26,7 @@ enum accept_result {
 	ACCEPT_OK,	/* assigned, or there is a socket already: to the stack */
 	ACCEPT_REFUSED, /* no listener, or its accept queue is full */
 	ACCEPT_WAIT,	/* a later segment, before the one that opens */
+	ACCEPT_CLOSING, /* a socket of an earlier leg hides the listener; run.rst_seq ends it */
 };
 
 /*
@@ -37,6 +41,32 @@ static __always_inline __u32 accept_tick(void)
 	while (TICK_NS - now % TICK_NS < TICK_GUARD_NS && can_loop)
 		now = bpf_ktime_get_ns();
 	return now / TICK_NS;
+}
+
+/* A socket of the same 4-tuple that its process has closed, or that is in TIME_WAIT: the next byte
+ * that it expects, for a RST that it believes. 0 or -1: none that a RST ends. */
+static __always_inline int accept_closing(struct run *r, struct bpf_sock *sk)
+{
+	struct tcp_timewait_sock *tw;
+	struct tcp_sock *tp;
+
+	switch (sk->state) {
+	case BPF_TCP_FIN_WAIT1:
+	case BPF_TCP_FIN_WAIT2:
+	case BPF_TCP_CLOSING:
+	case BPF_TCP_LAST_ACK:
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp) {
+			r->rst_seq = tp->rcv_nxt;
+			return 0;
+		}
+		break;
+	}
+	tw = bpf_skc_to_tcp_timewait_sock(sk); /* FIN_WAIT2 may be one as well */
+	if (!tw)
+		return -1;
+	r->rst_seq = tw->tw_sk.__tw_common.skc_tw_rcv_nxt;
+	return 0;
 }
 
 /* r->seg holds the packet's addresses, ports and seq as the backend sees them. */
@@ -56,8 +86,10 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 		bool alive = sk->state == BPF_TCP_ESTABLISHED || sk->state == BPF_TCP_SYN_RECV ||
 			     sk->state == BPF_TCP_NEW_SYN_RECV || sk->state == BPF_TCP_CLOSE_WAIT;
 
+		bool closing = !alive && r->seg.seq == leg->start && !accept_closing(r, sk);
+
 		bpf_sk_release(sk);
-		return alive ? ACCEPT_OK : ACCEPT_REFUSED;
+		return alive ? ACCEPT_OK : closing ? ACCEPT_CLOSING : ACCEPT_REFUSED;
 	}
 	if (r->seg.seq != leg->start || !r->pkt.payload_len) {
 		bpf_sk_release(sk);
@@ -81,6 +113,32 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 	err = bpf_sk_assign_tcp_reqsk(skb, listener, attrs, sizeof(*attrs));
 	bpf_sk_release(sk);
 	return err ? ACCEPT_REFUSED : ACCEPT_OK;
+}
+
+/*
+ * The packet found a closing socket: it becomes a RST that ends that one, and its clone comes in again
+ * behind it and finds the listener. Once: what closes then still is a refusal. r->seg as above.
+ */
+static __always_inline int accept_over_closing(struct __sk_buff *skb, struct run *r)
+{
+	if (skb->tc_index == ACCEPT_AGAIN)
+		return ACCEPT_REFUSED;
+	skb->tc_index = ACCEPT_AGAIN;
+	if (bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
+		return ACCEPT_REFUSED;
+	skb->tc_index = 0;
+	__builtin_memcpy(r->seg.mac_dst, r->hdr, ETH_ALEN);
+	__builtin_memcpy(r->seg.mac_src, r->hdr + ETH_ALEN, ETH_ALEN);
+	r->seg.has_ts = 0;
+	r->seg.options_len = 0;
+	r->seg.payload_len = 0;
+	r->seg.window = 0;
+	r->seg.seq = r->rst_seq;
+	r->seg.ack = r->pkt.ack;
+	r->seg.flags = TCP_RST | TCP_ACK;
+	if (segment_resize(skb, r) || segment_seal(skb, r))
+		return ACCEPT_WAIT;
+	return ACCEPT_OK;
 }
 
 #endif

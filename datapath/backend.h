@@ -39,17 +39,6 @@ static __always_inline int backend_reset(struct __sk_buff *skb, struct run *r, b
 	return backend_answer(skb, r, local, NULL, r->pkt.ack, 0, TCP_RST);
 }
 
-/* Ends the active leg, which is idle: the kernel is the destination again. */
-static __always_inline void backend_leave(struct flow *f, struct leg *leg)
-{
-	leg->state = LEG_DEAD;
-	if (f->active != leg->index)
-		return;
-	f->active = ACTIVE_KERNEL;
-	f->snd_nxt = leg->resp_pos + leg->delta_out;
-	f->snd_una = f->snd_nxt;
-}
-
 /* No request is under way, neither its body nor its response. */
 static __always_inline bool backend_is_quiet(const struct flow *f, const struct leg *leg)
 {
@@ -106,7 +95,7 @@ static __always_inline int backend_fin(struct __sk_buff *skb, struct run *r, boo
 	leg->flags |= LEG_FIN;
 	if (keep && backend_is_quiet(f, leg) && !seq_before(leg->told, leg->resp_pos)) {
 		count(STAT_LEG_CLOSED);
-		backend_leave(f, leg);
+		leg_leave(f, leg);
 		return backend_reset(skb, r, local);
 	}
 	/* The client's ACK is under way: the backend repeats its FIN, or the next request ends the leg. */
@@ -157,7 +146,7 @@ static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, boo
 	if (backend_is_quiet(f, leg) && !seq_before(leg->told, leg->resp_pos) &&
 	    !(leg->flags & LEG_CLOSE) && !(f->flags & FLOW_PINNED)) {
 		count(STAT_LEG_CLOSED);
-		backend_leave(f, leg);
+		leg_leave(f, leg);
 		return VERDICT_DROP;
 	}
 	if (leg->flags & LEG_REPLAY && leg->rphase == RESPONSE_HEAD)
@@ -174,7 +163,7 @@ static __always_inline int backend_unasked(struct __sk_buff *skb, struct run *r,
 					   struct flow *f, struct leg *leg, bool has_all)
 {
 	if (has_all) {
-		backend_leave(f, leg);
+		leg_leave(f, leg);
 		return backend_reset(skb, r, local);
 	}
 	f->snd_nxt = leg->snd_max + leg->delta_out;
@@ -188,7 +177,7 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	struct pkt *p = &r->pkt;
 	__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
 	struct stash *st;
-	bool has_all;
+	__u32 before;
 
 	if (f->state == FLOW_CLOSED || leg->state == LEG_DEAD || leg->state == LEG_FREE)
 		return backend_reset(skb, r, local);
@@ -215,9 +204,10 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		leg->flags &= ~LEG_REPLAY;
 		stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
 	}
-	has_all = !seq_before(leg->told, leg->resp_pos);
+	before = leg->resp_pos;
 	if (p->payload_len && !response_follow(skb, r, f, leg))
-		return backend_unasked(skb, r, local, f, leg, has_all);
+		return backend_unasked(skb, r, local, f, leg,
+				       leg->resp_pos == before && !seq_before(leg->told, before));
 	if (p->flags & TCP_FIN) {
 		int verdict = backend_fin(skb, r, local, f, leg);
 

@@ -18,6 +18,7 @@
 #define FLOW_TIMEOUT_HEAD CLOCK_SECONDS(60) /* no request yet, or an unfinished head */
 #define FLOW_TIMEOUT_IDLE CLOCK_SECONDS(3600)
 #define FLOW_TIMEOUT_BUSY CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
+#define FLOW_SILENT 15 /* 1 s */
 #define FLOW_TIMEOUT_CLOSED CLOCK_SECONDS(60) /* 2 MSL and more than a cookie's life */
 
 static __always_inline bool lock_try(__u32 *word)
@@ -159,6 +160,9 @@ __noinline __u64 flow_evict_score(struct flow *f NONNULL, __u32 clock)
 		return 2ULL << 32 | age;
 	if (flow_is_idle(f))
 		return 1ULL << 32 | age;
+	/* What only the client waits for, and it has been silent: an answer, an unfinished head. */
+	if (age > FLOW_SILENT && f->active == ACTIVE_KERNEL && !(f->flags & FLOW_PINNED))
+		return age;
 	return 0;
 }
 
@@ -207,7 +211,7 @@ __noinline int flow_insert(struct run *r NONNULL, struct flow_key *key NONNULL)
 		lock_release(&f->owner); /* another CPU was first: use its entry */
 		goto out;
 	}
-	if (best >> 32 == 1)
+	if (best >> 32 <= 1)
 		count(STAT_FLOW_EVICTED);
 	__u32 gen = f->gen + 1;
 

@@ -97,8 +97,14 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 	if (verdict == VERDICT_NEXT && opening) {
 		int result = accept_packet(skb, r, f, leg);
 
-		if (result != ACCEPT_OK)
-			return result == ACCEPT_REFUSED ? VERDICT_REFUSED : VERDICT_DROP;
+		if (result == ACCEPT_REFUSED)
+			return VERDICT_REFUSED;
+		if (result == ACCEPT_WAIT)
+			return drop(STAT_DROP_STALE);
+		if (result == ACCEPT_CLOSING) { /* uplink_local() knows what to do, in a second pass */
+			r->out_ifindex = skb->ifindex;
+			verdict = VERDICT_INGRESS;
+		}
 	}
 	if (translate_apply(skb, r, -leg->delta_out, opening))
 		return drop(STAT_DROP_OTHER);
@@ -109,60 +115,24 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 	return verdict;
 }
 
-/* Sends the first `keep` payload bytes of the packet, the rest is not accepted. Returns a verdict. */
-__noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
-			   struct leg *leg NONNULL, __u32 keep)
-{
-	struct backend *b = backend_at(leg->key.backend);
-	int verdict;
-
-	if (!b)
-		return drop(STAT_DROP_OTHER);
-	verdict = forward_address(skb, r, f, leg, b);
-	if (verdict == VERDICT_DROP)
-		return verdict;
-	forward_segment(r, f, leg, r->pkt.seq - leg->delta_in, r->pkt.ack - leg->delta_out, TCP_ACK);
-	if (r->pkt.payload_off == segment_header_len(r))
-		r->seg.payload_len = keep;
-	if (verdict == VERDICT_NEXT && leg->state == LEG_OPENING) {
-		int result = accept_packet(skb, r, f, leg);
-
-		if (result != ACCEPT_OK)
-			return result == ACCEPT_REFUSED ? VERDICT_REFUSED : VERDICT_DROP;
-	}
-	if (segment_resize(skb, r) || segment_seal(skb, r))
-		return drop(STAT_DROP_OTHER);
-	return verdict;
-}
-
 /*
- * Sends the stash as segments that fit the backend's interface; the first may open the leg. The
- * packet is used up. Returns a verdict.
+ * Sends `total` bytes as segments that fit the backend's interface, the first of them `seq` of the
+ * leg; it may open the leg. The packet is used up. Returns a verdict. The verifier wants `bytes` to
+ * have STASH_PIECE bytes behind its STASH_BYTES.
  */
-__noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
-			     struct leg *leg NONNULL)
+static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, struct flow *f,
+					  struct leg *leg, int verdict, __u32 mtu,
+					  const __u8 *bytes, __u32 seq, __u32 ack, __u32 total)
 {
-	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
-	struct backend *b = backend_at(leg->key.backend);
-	__u32 total, mss, start, ack;
-	int verdict;
+	__u32 mss = (mtu < 1280 ? 1280 : mtu) - (r->pkt.is_v6 ? 60 : 40) - 12;
 
-	if (!st || !b)
-		return drop(STAT_DROP_OTHER);
-	verdict = forward_address(skb, r, f, leg, b);
-	if (verdict == VERDICT_DROP)
-		return verdict;
-	leg->flags |= LEG_QUEUED;
-	mss = (b->mtu < 1280 ? 1280 : b->mtu) - (r->pkt.is_v6 ? 60 : 40) - 12;
 	if (mss > STASH_PIECE)
 		mss = STASH_PIECE;
-	start = st->start - leg->delta_in;
-	ack = leg->told;
-	total = st->len;
+	leg->flags |= LEG_QUEUED;
 	for (r->sent = 0; r->sent < total && can_loop;) {
 		__u32 at = r->sent, n = total - at < mss ? total - at : mss;
 
-		forward_segment(r, f, leg, start + at, ack,
+		forward_segment(r, f, leg, seq + at, ack,
 				at + n == total ? TCP_ACK | TCP_PSH : TCP_ACK);
 		r->seg.payload_len = n;
 		if (segment_resize(skb, r))
@@ -171,7 +141,7 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 		barrier_var(at);
 		if (n == 0 || n > STASH_PIECE || at > STASH_BYTES)
 			return drop(STAT_DROP_OTHER);
-		if (bpf_skb_store_bytes(skb, segment_header_len(r), st->bytes + at, n, 0) ||
+		if (bpf_skb_store_bytes(skb, segment_header_len(r), bytes + at, n, 0) ||
 		    segment_seal(skb, r))
 			return drop(STAT_DROP_OTHER);
 		r->sent = at + n;
@@ -181,6 +151,55 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 			bpf_clone_redirect(skb, r->out_ifindex, 0);
 	}
 	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;
+}
+
+/* Sends the stash to the leg. The packet is used up. Returns a verdict. */
+__noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			     struct leg *leg NONNULL)
+{
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+	struct backend *b = backend_at(leg->key.backend);
+	int verdict;
+
+	if (!st || !b)
+		return drop(STAT_DROP_OTHER);
+	verdict = forward_address(skb, r, f, leg, b);
+	if (verdict == VERDICT_DROP)
+		return verdict;
+	return forward_pieces(skb, r, f, leg, verdict, b->mtu, st->bytes,
+			      st->start - leg->delta_in, leg->told, st->len);
+}
+
+/*
+ * Sends the first `keep` payload bytes of the packet, the rest is not accepted: as segments, because
+ * what is cut is no GSO packet any more. More than STASH_BYTES are left to the client's
+ * retransmission. Returns a verdict.
+ */
+__noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			   struct leg *leg NONNULL, __u32 keep)
+{
+	__u32 seq = r->pkt.seq - leg->delta_in, ack = r->pkt.ack - leg->delta_out;
+	struct backend *b = backend_at(leg->key.backend);
+	int verdict;
+
+	if (!b)
+		return drop(STAT_DROP_OTHER);
+	if (keep > STASH_BYTES)
+		keep = STASH_BYTES;
+	barrier_var(keep);
+	if (keep && (keep > STASH_BYTES ||
+		     bpf_skb_load_bytes(skb, r->pkt.payload_off, r->http.buf, keep)))
+		return drop(STAT_DROP_OTHER);
+	verdict = forward_address(skb, r, f, leg, b);
+	if (verdict == VERDICT_DROP)
+		return verdict;
+	leg->told = ack;
+	if (keep)
+		return forward_pieces(skb, r, f, leg, verdict, b->mtu, r->http.buf, seq, ack, keep);
+	forward_segment(r, f, leg, seq, ack, TCP_ACK);
+	if (segment_resize(skb, r) || segment_seal(skb, r))
+		return drop(STAT_DROP_OTHER);
+	return verdict;
 }
 
 /*

@@ -23,34 +23,32 @@ HTTP_FUNC int http_chunks_advance(struct __sk_buff *skb, __u32 off, __u32 len,
 				  struct http_chunks *c HTTP_NONNULL, __u32 *used HTTP_NONNULL)
 {
 	__u32 end = len < HTTP_BODY_BYTES ? len : HTTP_BODY_BYTES;
+	volatile __u32 *cursor = used;
 	__u8 window[HTTP_WINDOW] = {};
-	int result = HTTP_BODY_MORE;
-	__u32 pos = 0;
-	__u32 n, took;
+	__u32 pos, n;
+	int result;
 
+	*cursor = 0;
 	while (HTTP_CAN_LOOP) {
-		pos += http_chunk_skip(c, len - pos);
+		*cursor += http_chunk_skip(c, len - *cursor);
+		pos = *cursor;
 		if (pos >= end)
 			break;
 		n = end - pos < HTTP_WINDOW ? end - pos : HTTP_WINDOW;
 		HTTP_OPAQUE(n); /* "R4 invalid zero-sized read" without the mask */
 		n = ((n - 1) & (HTTP_WINDOW - 1)) + 1;
-		if (HTTP_LOAD_BYTES(skb, off + pos, window, n)) {
-			result = HTTP_BODY_BAD;
-			break;
-		}
-		result = http_chunked_step(c, window, n, &took);
-		pos += took;
+		if (HTTP_LOAD_BYTES(skb, off + pos, window, n))
+			return HTTP_BODY_BAD;
+		result = http_chunked_step(c, window, n, cursor);
 		if (result != HTTP_BODY_MORE)
-			break;
+			return result;
 	}
-	*used = pos;
-	return result == HTTP_BODY_MORE && pos < len ? HTTP_BODY_TOO_MANY : result;
+	return *cursor < len ? HTTP_BODY_TOO_MANY : HTTP_BODY_MORE;
 }
 
 /*
- * The body in skb[off, off + len): chunked, or c->left bytes. Stores the number of bytes that belong
- * to it and returns enum http_body_result; call again behind them for HTTP_BODY_TOO_MANY.
+ * The body in skb[off, off + len): chunked, or c->left bytes. Stores the number of bytes that
+ * belong to it and returns enum http_body_result; after HTTP_BODY_TOO_MANY call again behind them.
  */
 static __always_inline int http_body_advance(struct __sk_buff *skb, __u32 off, __u32 len,
 					     struct http_chunks *c, bool chunked, __u32 *used)

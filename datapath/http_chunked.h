@@ -4,8 +4,9 @@
  * abi.h, is all that is kept; zeroed it expects the first chunk. http_chunked_step() consumes a
  * window of bytes; http_body.h walks a packet with it and jumps over the chunks' data.
  *
- * Strict: CRLF only, no white space around sizes, extensions and trailers of plain bytes. Node's
- * parser refuses more (malformed extensions); what it takes is framed alike.
+ * Strict: CRLF only, no white space around sizes, extensions and trailers of plain bytes, trailers
+ * without framing fields. llhttp refuses more (malformed extensions); what it takes is framed
+ * alike.
  */
 #ifndef SLUICE_HTTP_CHUNKED_H
 #define SLUICE_HTTP_CHUNKED_H
@@ -13,7 +14,7 @@
 #include "abi.h"
 #include "http_scan.h"
 
-#define HTTP_CHUNK_DIGITS 16  /* of a size, leading zeros included */
+#define HTTP_CHUNK_DIGITS 16   /* of a size, leading zeros included */
 #define HTTP_CHUNK_EXTRA 16384 /* bytes of extensions and trailers of one body; Node's limit */
 
 enum http_body_result {
@@ -39,7 +40,7 @@ enum chunk_phase {
 	CHUNK_DONE,
 };
 
-/* The state is read and written in memory each time: in registers it would be too much to verify. */
+/* Read and written in memory each time: in registers the state would be too much to verify. */
 typedef volatile struct http_chunks http_chunks_state;
 
 /* A byte of a chunk's size, or behind it. */
@@ -71,17 +72,33 @@ static __always_inline bool http_chunk_text(http_chunks_state *c, __u8 byte, __u
 	return c->trailer++ < HTTP_CHUNK_EXTRA;
 }
 
-/* A byte of a trailer's name (RFC 9110, 6.5), or of the end of the body. */
+/*
+ * Names that a trailer must not have (RFC 9110, 6.5.1): llhttp 6 (Node 18) reads another body
+ * behind them, later ones refuse. They are hashed byte by byte, in `left`, which is 0 at the end of
+ * a body; another name with one of these hashes would be refused as well.
+ */
+#define HTTP_TRAILER_HASH(hash, byte) ((hash) * 131 + ((byte) | 0x20))
+#define HTTP_TRAILER_LENGTH 0x32a989edf5322ddaULL /* content-length */
+#define HTTP_TRAILER_CODING 0x23e53dcc3aed110dULL /* transfer-encoding */
+
+/* A byte of a trailer's name, or of the end of the body. */
 static __always_inline bool http_chunk_trailer(http_chunks_state *c, __u8 byte)
 {
-	if (c->phase == CHUNK_TRAILER && byte == '\r')
+	__u64 hash = c->left;
+
+	if (c->phase == CHUNK_TRAILER && byte == '\r') {
 		c->phase = CHUNK_END_LF;
-	else if (http_is(byte, HTTP_TOKEN))
+	} else if (http_is(byte, HTTP_TOKEN)) {
 		c->phase = CHUNK_TRAILER_NAME;
-	else if (c->phase == CHUNK_TRAILER_NAME && byte == ':')
+		c->left = HTTP_TRAILER_HASH(hash, byte);
+	} else if (c->phase == CHUNK_TRAILER_NAME && byte == ':') {
 		c->phase = CHUNK_TRAILER_VALUE;
-	else
+		c->left = 0;
+		if (hash == HTTP_TRAILER_LENGTH || hash == HTTP_TRAILER_CODING)
+			return false;
+	} else {
 		return false;
+	}
 	return c->trailer++ < HTTP_CHUNK_EXTRA;
 }
 
@@ -135,30 +152,32 @@ static __always_inline __u32 http_chunk_skip(http_chunks_state *c, __u32 len)
 #define HTTP_WINDOW 64 /* bytes that http_chunked_step() looks at; a power of two */
 
 /*
- * Consumes window[0, len), len <= HTTP_WINDOW, and stores how many bytes belong to the body. All of
- * them, unless the body ended or is malformed. Returns enum http_body_result, not TOO_MANY.
+ * Consumes window[0, len), len <= HTTP_WINDOW, and adds to `consumed` how many of its bytes belong
+ * to the body: all, unless that ended or is malformed. Returns enum http_body_result but TOO_MANY.
+ * In BPF `consumed` is no stack memory: as a cursor of which the verifier knows nothing.
  */
 static __always_inline int http_chunked_step(http_chunks_state *c, const __u8 *window, __u32 len,
-					     __u32 *consumed)
+					     volatile __u32 *consumed)
 {
-	__u64 pos = 0;
-	int result = HTTP_BODY_MORE;
+	__u32 start = *consumed;
+	__u32 at;
 
-	while (pos < len && result == HTTP_BODY_MORE && HTTP_CAN_LOOP) {
-		HTTP_OPAQUE(pos);
-		pos &= HTTP_WINDOW - 1; /* gives each round the same bounds */
+	while (HTTP_CAN_LOOP) {
+		at = *consumed - start;
+		if (at >= len)
+			break;
 		if (c->phase == CHUNK_DATA) {
-			pos += http_chunk_skip(c, len - pos);
+			*consumed += http_chunk_skip(c, len - at);
 			continue;
 		}
-		if (!http_chunk_byte(c, window[pos]))
-			result = HTTP_BODY_BAD;
-		else if (c->phase == CHUNK_DONE)
-			result = HTTP_BODY_DONE;
-		pos++;
+		*consumed += 1;
+		HTTP_OPAQUE(at);
+		if (!http_chunk_byte(c, window[at & (HTTP_WINDOW - 1)]))
+			return HTTP_BODY_BAD;
+		if (c->phase == CHUNK_DONE)
+			return HTTP_BODY_DONE;
 	}
-	*consumed = pos;
-	return result;
+	return HTTP_BODY_MORE;
 }
 
 #endif

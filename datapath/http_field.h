@@ -13,46 +13,46 @@
 #include "http_name.h"
 
 /* HTTP_REJECT_##name, the status that it is answered with, text for traces. */
-#define HTTP_REJECTS(X)                                                                   \
-	X(NONE, 0, "none")                                                                \
-	X(EMPTY_LINES, 400, "more than two empty lines before a request")                 \
-	X(METHOD, 400, "method is not a token, or too long")                              \
-	X(PREFACE, 505, "PRI: an HTTP/2 preface, for which llhttp has a framing of its own")  \
-	X(REQUEST_LINE, 400, "request line is not `method SP target SP version`")         \
-	X(TARGET_BYTE, 400, "control byte in the target")                                 \
-	X(TARGET_FRAGMENT, 400, "'#' in the target")                                      \
-	X(TARGET_FORM, 400, "target's form does not fit the method")                      \
-	X(TARGET_LONG, 414, "request line longer than the buffer")                        \
-	X(VERSION, 505, "version is neither HTTP/1.0 nor HTTP/1.1")                       \
-	X(VERSION_SYNTAX, 400, "what follows the target is no version and CRLF")          \
-	X(BARE_CR, 400, "CR without LF")                                                  \
-	X(BARE_LF, 400, "LF without CR")                                                  \
-	X(FOLD, 400, "line begins with white space: folding (obs-fold)")                  \
-	X(NAME_EMPTY, 400, "field without a name")                                        \
-	X(NAME_BYTE, 400, "byte in a field name that is no token byte")                   \
-	X(NAME_SPACE, 400, "white space before the colon of a field")                     \
-	X(NO_COLON, 400, "field line without a colon")                                    \
-	X(VALUE_BYTE, 400, "control byte in a field value")                               \
-	X(LOOKALIKE, 400, "framing field spelt with '_'")                                 \
-	X(HOST_MISSING, 400, "HTTP/1.1 without Host")                                     \
-	X(HOST_TWICE, 400, "more than one Host")                                          \
-	X(HOST_INVALID, 400, "Host is no host and port")                                  \
-	X(HOST_DIFFERS, 400, "Host is not the target's authority")                        \
-	X(AUTHORITY, 400, "target's authority is no host and port")                       \
-	X(LENGTH_INVALID, 400, "Content-Length is no plain number of up to 16 digits")    \
-	X(LENGTH_TWICE, 400, "more than one Content-Length")                              \
-	X(LENGTH_AND_CODING, 400, "Content-Length together with Transfer-Encoding")       \
-	X(CODING, 400, "Transfer-Encoding is not just `chunked`")                         \
-	X(CODING_TWICE, 400, "more than one Transfer-Encoding")                           \
-	X(CODING_VERSION, 400, "Transfer-Encoding in HTTP/1.0")                           \
-	X(HEAD_LONG, 431, "header block longer than the buffer")                          \
+#define HTTP_REJECTS(X)                                                                            \
+	X(NONE, 0, "none")                                                                         \
+	X(EMPTY_LINES, 400, "more than two empty lines before a request")                          \
+	X(METHOD, 400, "method is not a token, or too long")                                       \
+	X(PREFACE, 505, "PRI: an HTTP/2 preface, for which llhttp has a framing of its own")       \
+	X(REQUEST_LINE, 400, "request line is not `method SP target SP version`")                  \
+	X(TARGET_BYTE, 400, "control byte in the target")                                          \
+	X(TARGET_FRAGMENT, 400, "'#' in the target")                                               \
+	X(TARGET_FORM, 400, "target's form does not fit the method")                               \
+	X(TARGET_LONG, 414, "request line longer than the buffer")                                 \
+	X(VERSION, 505, "version is neither HTTP/1.0 nor HTTP/1.1")                                \
+	X(VERSION_SYNTAX, 400, "what follows the target is no version and CRLF")                   \
+	X(BARE_CR, 400, "CR without LF")                                                           \
+	X(BARE_LF, 400, "LF without CR")                                                           \
+	X(FOLD, 400, "line begins with white space: folding (obs-fold)")                           \
+	X(NAME_EMPTY, 400, "field without a name")                                                 \
+	X(NAME_BYTE, 400, "byte in a field name that is no token byte")                            \
+	X(NAME_SPACE, 400, "white space before the colon of a field")                              \
+	X(NO_COLON, 400, "field line without a colon")                                             \
+	X(VALUE_BYTE, 400, "control byte in a field value")                                        \
+	X(LOOKALIKE, 400, "framing field spelt with '_'")                                          \
+	X(HOST_MISSING, 400, "HTTP/1.1 without Host")                                              \
+	X(HOST_TWICE, 400, "more than one Host")                                                   \
+	X(HOST_INVALID, 400, "Host is no host and port")                                           \
+	X(HOST_DIFFERS, 400, "Host is not the target's authority")                                 \
+	X(AUTHORITY, 400, "target's authority is no host and port")                                \
+	X(LENGTH_INVALID, 400, "Content-Length is no plain number of up to 16 digits")             \
+	X(LENGTH_TWICE, 400, "more than one Content-Length")                                       \
+	X(LENGTH_AND_CODING, 400, "Content-Length together with Transfer-Encoding")                \
+	X(CODING, 400, "Transfer-Encoding is not just `chunked`")                                  \
+	X(CODING_TWICE, 400, "more than one Transfer-Encoding")                                    \
+	X(CODING_VERSION, 400, "Transfer-Encoding in HTTP/1.0")                                    \
+	X(HEAD_LONG, 431, "header block longer than the buffer")                                   \
 	X(STATUS_LINE, 400, "response does not begin with a status line")
 
 enum http_reject {
 #define HTTP_X(name, status, text) HTTP_REJECT_##name,
 	HTTP_REJECTS(HTTP_X)
 #undef HTTP_X
-	HTTP_REJECT_COUNT,
+		HTTP_REJECT_COUNT,
 };
 
 static __always_inline __u16 http_reject_status(__u32 reason)
@@ -112,8 +112,7 @@ static __always_inline int http_line_ends(const struct http_scratch *s, __u64 po
 		return http_line_bad(other);
 	if (pos + 1 >= len)
 		return HTTP_LINE_MORE;
-	return http_byte(s, pos + 1) == '\n' ? (int)pos :
-						       http_line_bad(HTTP_REJECT_BARE_CR);
+	return http_byte(s, pos + 1) == '\n' ? (int)pos : http_line_bad(HTTP_REJECT_BARE_CR);
 }
 
 /*
@@ -169,7 +168,7 @@ HTTP_FUNC int http_value_slow(const struct http_scratch *s HTTP_NONNULL, __u32 s
  *
  * Lines wait for each other here, so each operation between a word and the next line counts.
  */
-static __always_inline __u64 http_line_run(const struct http_scratch *s, __u64 pos, __u64 len)
+static __always_inline __u32 http_line_run(const struct http_scratch *s, __u64 pos, __u64 len)
 {
 	const __u8 *at;
 	__u64 a, b;
@@ -180,20 +179,20 @@ static __always_inline __u64 http_line_run(const struct http_scratch *s, __u64 p
 		b = http_value_flags(http_load8(at, 8));
 		if ((a | b) & HTTP_HIGH) {
 			if (a & HTTP_HIGH)
-				return pos + 1 + http_behind(a & HTTP_HIGH);
-			return pos + 9 + http_behind(b & HTTP_HIGH);
+				return http_unknown(s, pos + 1) + http_behind(a & HTTP_HIGH);
+			return http_unknown(s, pos + 9) + http_behind(b & HTTP_HIGH);
 		}
 		a = http_value_flags(http_load8(at, 16));
 		b = http_value_flags(http_load8(at, 24));
 		if ((a | b) & HTTP_HIGH) {
 			if (a & HTTP_HIGH)
-				return pos + 17 + http_behind(a & HTTP_HIGH);
-			return pos + 25 + http_behind(b & HTTP_HIGH);
+				return http_unknown(s, pos + 17) + http_behind(a & HTTP_HIGH);
+			return http_unknown(s, pos + 25) + http_behind(b & HTTP_HIGH);
 		}
 		pos += 32;
 		HTTP_OPAQUE(pos);
 	} while (pos < len && !http_beyond(pos) && HTTP_CAN_LOOP);
-	return pos + 2;
+	return http_unknown(s, pos + 2);
 }
 
 /* Looks the name up that begins with `first`. */

@@ -25,14 +25,14 @@ enum http_method {
 };
 
 enum http_request_flag {
-	HTTP_KEEP_ALIVE = 1 << 0,  /* the connection persists (RFC 9112, 9.3) */
-	HTTP_CONN_CLOSE = 1 << 1,  /* Connection: close */
-	HTTP_CONN_KEEP = 1 << 2,   /* Connection: keep-alive */
+	HTTP_KEEP_ALIVE = 1 << 0,   /* the connection persists (RFC 9112, 9.3) */
+	HTTP_CONN_CLOSE = 1 << 1,   /* Connection: close */
+	HTTP_CONN_KEEP = 1 << 2,    /* Connection: keep-alive */
 	HTTP_CONN_UPGRADE = 1 << 3, /* Connection: upgrade */
-	HTTP_UPGRADE = 1 << 4,	   /* an Upgrade field */
-	HTTP_HAS_CL = 1 << 5,	   /* a Content-Length field */
-	HTTP_CHUNKED = 1 << 6,	   /* Transfer-Encoding: chunked */
-	HTTP_BODY = 1 << 7,	   /* bytes of a body follow: chunked, or content_length > 0 */
+	HTTP_UPGRADE = 1 << 4,	    /* an Upgrade field */
+	HTTP_HAS_CL = 1 << 5,	    /* a Content-Length field */
+	HTTP_CHUNKED = 1 << 6,	    /* Transfer-Encoding: chunked */
+	HTTP_BODY = 1 << 7,	    /* bytes of a body follow: chunked, or content_length > 0 */
 	HTTP_EXPECT = 1 << 8,
 	HTTP_AUTHORIZATION = 1 << 9,
 	HTTP_RANGE = 1 << 10,
@@ -62,8 +62,8 @@ enum http_request_flag {
 /* The kernel answers only requests that have all of these ... */
 #define HTTP_ANSWER_NEEDS (HTTP_ORIGIN_FORM | HTTP_PLAIN_PATH | HTTP_HOST_SEEN)
 /* ... and none of these. */
-#define HTTP_ANSWER_FORBIDS                                                              \
-	(HTTP_CHUNKED | HTTP_BODY | HTTP_UPGRADE | HTTP_CONN_UPGRADE | HTTP_EXPECT |     \
+#define HTTP_ANSWER_FORBIDS                                                                        \
+	(HTTP_CHUNKED | HTTP_BODY | HTTP_UPGRADE | HTTP_CONN_UPGRADE | HTTP_EXPECT |               \
 	 HTTP_AUTHORIZATION | HTTP_RANGE | HTTP_PRECONDITION | HTTP_RSC | HTTP_HOST_UNUSUAL)
 
 struct http_request {
@@ -71,7 +71,7 @@ struct http_request {
 	__u32 flags;	      /* enum http_request_flag */
 	__u16 target_off;
 	__u16 target_len;
-	__u32 head_len;	      /* bytes up to and including the empty line */
+	__u32 head_len; /* bytes up to and including the empty line */
 	__u16 path_off; /* the target's path; in absolute form behind the authority, maybe empty */
 	__u16 path_len; /* up to '?' */
 	__u16 host_off; /* value of Host; without that field, the target's authority */
@@ -116,8 +116,8 @@ struct http_ip6 {
 	__u8 groups; /* completed ones */
 	__u8 digits; /* of the group under way, or of the IPv4 byte */
 	__u8 dots;
-	__u8 gaps;   /* "::" */
-	__u8 last;   /* byte before */
+	__u8 gaps; /* "::" */
+	__u8 last; /* byte before */
 	__u8 pad;
 	__u16 value; /* of the IPv4 byte */
 };
@@ -126,8 +126,8 @@ struct http_scratch {
 	struct http_request req;
 	struct http_response resp;
 	struct http_ip6 ip6;
-	__u32 len;    /* bytes of `buf` that hold the message, at most HTTP_BUF_BYTES */
-	__u32 cursor; /* see http_unknown() */
+	__u32 len;  /* bytes of `buf` that hold the message, at most HTTP_BUF_BYTES */
+	__u32 zero; /* always 0; see http_unknown() */
 	__u8 buf[HTTP_BUF_BYTES + HTTP_BUF_SLACK];
 };
 
@@ -135,15 +135,16 @@ _Static_assert(sizeof(struct http_request) == 56, "struct http_request");
 _Static_assert(sizeof(struct http_response) == 24, "struct http_response");
 
 /*
- * `value`, of which the verifier knows no bounds any more: it went through memory. Cursors that
- * start from a known value are followed value by value, one state a round ("The sequence of 8193
- * jumps is too complex", 6.18), and from several known ranges, once for each; unknown ones converge
- * in the second round.
+ * `value`, of which the verifier knows no bounds any more: a sum with a number from memory that may
+ * have overflowed; the number is zero. Cursors that start from a known value are followed value by
+ * value, one state a round ("The sequence of 8193 jumps is too complex", 6.12 and 6.18), and from
+ * several known ranges once for each; unknown ones converge in the second round.
  */
-static __always_inline __u64 http_unknown(struct http_scratch *s, __u32 value)
+static __always_inline __u32 http_unknown(const struct http_scratch *s, __u32 value)
 {
-	*(volatile __u32 *)&s->cursor = value;
-	return *(volatile __u32 *)&s->cursor;
+	value += *(const volatile __u32 *)&s->zero;
+	HTTP_OPAQUE(value);
+	return value;
 }
 
 /* One, two and eight bytes of the buffer at any position. */

@@ -51,8 +51,8 @@ struct http_common {
 
 #include "http_name_table.h"
 
-#define HTTP_WORD(a, b, c, d, e, f, g, h)                                                   \
-	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | \
+#define HTTP_WORD(a, b, c, d, e, f, g, h)                                                          \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
 	 (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 
 /*
@@ -60,7 +60,7 @@ struct http_common {
  * line's first word or'ed with 0x20. The eleventh byte tells the sec-* fields apart.
  */
 static __always_inline const struct http_common *http_common_find(const struct http_scratch *s,
-								   __u64 pos, __u64 lower)
+								  __u64 pos, __u64 lower)
 {
 	__u64 key = lower ^ (__u64)(s->buf[pos + 10] | 0x20) << 56;
 	const struct http_common *name;
@@ -82,7 +82,7 @@ static __always_inline const struct http_common *http_common_find(const struct h
  * 0x20, zero padded. The name and its colon have been found well-formed.
  */
 static __always_inline const struct http_name *http_name_find(const struct http_scratch *s,
-							       __u64 pos, __u64 first)
+							      __u64 pos, __u64 first)
 {
 	static const struct http_name transfer_lookalike = {
 		.len = 17,
@@ -97,8 +97,7 @@ static __always_inline const struct http_name *http_name_find(const struct http_
 	pos = http_masked(pos);
 	if (!name->is_prefix && http_byte(s, pos + name->len) != ':')
 		return NULL;
-	if (name->len > 8 &&
-	    (http_word(s, pos + name->len - 8) | HTTP_REP(0x20)) != name->last8)
+	if (name->len > 8 && (http_word(s, pos + name->len - 8) | HTTP_REP(0x20)) != name->last8)
 		return NULL;
 	if (!name->mid8)
 		return name;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Field names in perfect hash tables, for http_name.h. Written by
- * tests/unit/http_name_table.py: change the names there. Letters are in lower case and
- * '_' is DEL, since every byte of a name is or'ed with 0x20 before it is compared.
+ * Field names in perfect hash tables, for http_name.h. Written by tests/unit/http_name_table.py:
+ * change the names there. Letters are in lower case and '_' is DEL, since every byte of a name is
+ * or'ed with 0x20 before it is compared.
  */
+/* clang-format off */
 #ifndef SLUICE_HTTP_NAME_TABLE_H
 #define SLUICE_HTTP_NAME_TABLE_H
 
@@ -204,4 +205,5 @@ static const struct http_common http_commons[HTTP_COMMON_SLOTS] = {
 		  0x0000000000000000, 12, HTTP_FIELD_OTHER },
 };
 
+/* clang-format on */
 #endif

@@ -38,11 +38,12 @@ static __always_inline enum http_reject http_request_host(struct http_scratch *s
 }
 
 /*
- * Connection: options that concern persistence. llhttp reads Proxy-Connection in the same way; what
- * it says is believed as far as it is the cautious reading (RFC 9112, C.2.2).
+ * Connection: options that concern persistence. llhttp reads Proxy-Connection in the same way
+ * (`keep` is false then), and takes no option with HTAB behind it: both are believed as far as that
+ * is the cautious reading (RFC 9112, C.2.2). The field ends at `end`, white space included.
  */
 static __always_inline void http_request_connection(struct http_scratch *s, struct http_value v,
-						    bool keep)
+						    __u32 end, bool keep)
 {
 	__u32 options = http_option(s, v.start, v.end);
 
@@ -50,19 +51,20 @@ static __always_inline void http_request_connection(struct http_scratch *s, stru
 		options = http_option_list(s, v.start, v.end);
 	if (options & HTTP_OPTION_CLOSE)
 		s->req.flags |= HTTP_CONN_CLOSE;
-	if (options & HTTP_OPTION_KEEP_ALIVE && keep)
-		s->req.flags |= HTTP_CONN_KEEP;
 	if (options & HTTP_OPTION_UPGRADE)
 		s->req.flags |= HTTP_CONN_UPGRADE;
+	/* HTTP/1.1 persists without being asked */
+	if (options & HTTP_OPTION_KEEP_ALIVE && keep &&
+	    (s->req.minor || !http_has_tab(s, v.start, end)))
+		s->req.flags |= HTTP_CONN_KEEP;
 }
 
 /*
  * Content-Length and Transfer-Encoding: never twice, never together (RFC 9112, 6.1 and 6.3). The
  * field ends at `end`, white space included.
  */
-static __always_inline enum http_reject http_request_framing(struct http_scratch *s,
-							      struct http_value v, __u32 end,
-							      __u32 id)
+static __always_inline enum http_reject
+http_request_framing(struct http_scratch *s, struct http_value v, __u32 end, __u32 id)
 {
 	struct http_request *r = &s->req;
 	bool tab = http_has_tab(s, v.end, end);
@@ -127,7 +129,7 @@ HTTP_FUNC int http_request_field(struct http_scratch *s HTTP_NONNULL, __u32 id, 
 		return http_request_host(s, v);
 	case HTTP_FIELD_CONNECTION:
 	case HTTP_FIELD_PROXY_CONNECTION:
-		http_request_connection(s, v, id == HTTP_FIELD_CONNECTION);
+		http_request_connection(s, v, end, id == HTTP_FIELD_CONNECTION);
 		return HTTP_REJECT_NONE;
 	case HTTP_FIELD_COOKIE:
 		if (r->flags & HTTP_COOKIE) {
@@ -169,8 +171,7 @@ HTTP_FUNC int http_request_authority(struct http_scratch *s HTTP_NONNULL)
 		r->host_name_len = r->authority_name_len;
 		return HTTP_REJECT_NONE;
 	}
-	if (len != r->authority_name_len ||
-	    !http_name_same(s, r->authority_off, r->host_off, len))
+	if (len != r->authority_name_len || !http_name_same(s, r->authority_off, r->host_off, len))
 		return HTTP_REJECT_HOST_DIFFERS;
 	if (r->flags & HTTP_AUTHORITY_FORM)
 		return HTTP_REJECT_NONE; /* CONNECT: the port is the tunnel's */
@@ -225,6 +226,7 @@ HTTP_FUNC int http_request_run(struct http_scratch *s HTTP_NONNULL)
 	int line;
 
 	__builtin_memset(&s->req, 0, sizeof(s->req));
+	s->zero = 0;
 	if (len > HTTP_BUF_BYTES)
 		return http_request_bad(&s->req, HTTP_REJECT_HEAD_LONG);
 	HTTP_OPAQUE(len); /* http_beyond() shall not look superfluous */

@@ -13,8 +13,8 @@
 #include "http_value.h"
 
 enum response_framing {
-	RESPONSE_FRAMING_NONE,	   /* no body */
-	RESPONSE_FRAMING_LENGTH,   /* content_length bytes, maybe 0 */
+	RESPONSE_FRAMING_NONE,	 /* no body */
+	RESPONSE_FRAMING_LENGTH, /* content_length bytes, maybe 0 */
 	RESPONSE_FRAMING_CHUNKED,
 	RESPONSE_FRAMING_CLOSE,	   /* ends with the connection */
 	RESPONSE_FRAMING_INTERIM,  /* 1xx: no body, and the final response follows */
@@ -104,7 +104,7 @@ static __always_inline int http_response_stopped(struct http_scratch *s, int lin
 	return http_response_bad(&s->resp, -HTTP_LINE_BAD - line);
 }
 
-/* Parses the head in s->buf[0, s->len), s->len <= HTTP_BUF_BYTES, into s->resp: enum http_result. */
+/* Parses the head in s->buf[0, s->len) into s->resp. Returns enum http_result. */
 HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 {
 	struct http_response *r = &s->resp;
@@ -114,6 +114,7 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 	int line;
 
 	__builtin_memset(r, 0, sizeof(*r));
+	s->zero = 0;
 	if (len > HTTP_BUF_BYTES)
 		return http_response_bad(r, HTTP_REJECT_HEAD_LONG);
 	HTTP_OPAQUE(len); /* http_beyond() shall not look superfluous */
@@ -141,8 +142,8 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 }
 
 /* How the body of a complete response ends (RFC 9112, 6.3), CONNECT aside. */
-static __always_inline enum response_framing
-http_response_framing(const struct http_response *r, bool head_request)
+static __always_inline enum response_framing http_response_framing(const struct http_response *r,
+								   bool head_request)
 {
 	if (r->status == 101)
 		return RESPONSE_FRAMING_UPGRADED;

@@ -51,18 +51,18 @@ enum http_result {
 	HTTP_BAD,
 };
 
-/* Loop guard: `while (cond && HTTP_CAN_LOOP)`. The kernel stops it after 8 million rounds (6.9+). */
+/* Loop guard: `while (cond && HTTP_CAN_LOOP)`. The kernel ends it after millions of rounds. */
 #ifdef __bpf__
-#define HTTP_CAN_LOOP                                                      \
-	({                                                                 \
-		__label__ l_break, l_go;                                   \
-		bool go_on = true;                                         \
-		asm volatile goto("may_goto %l[l_break]" : : : : l_break); \
-		goto l_go;                                                 \
-	l_break:                                                           \
-		go_on = false;                                             \
-	l_go:;                                                             \
-		go_on;                                                     \
+#define HTTP_CAN_LOOP                                                                              \
+	({                                                                                         \
+		__label__ l_break, l_go;                                                           \
+		bool go_on = true;                                                                 \
+		asm volatile goto("may_goto %l[l_break]" : : : : l_break);                         \
+		goto l_go;                                                                         \
+	l_break:                                                                                   \
+		go_on = false;                                                                     \
+	l_go:;                                                                                     \
+		go_on;                                                                             \
 	})
 #else
 #define HTTP_CAN_LOOP true
@@ -103,8 +103,8 @@ static __always_inline __u16 http_load2(const __u8 *buf, __u64 off)
 }
 
 /*
- * Is `pos` beyond what can be read? A comparison with a constant bounds it for the verifier; one with
- * the length does not for long: may_goto widens the register that holds it.
+ * Is `pos` beyond what can be read? A comparison with a constant bounds it for the verifier; one
+ * with the length does not for long: may_goto widens the register that holds it.
  */
 static __always_inline bool http_beyond(__u64 pos)
 {
@@ -235,13 +235,14 @@ static __always_inline int http_digits(__u64 word, __u64 count)
 		return -1;
 	word = word * 10 + (word >> 8); /* pairs, in every second byte */
 	return (((word & 0x000000ff000000ffULL) * 0x000f424000000064ULL) +
-		((word >> 16 & 0x000000ff000000ffULL) * 0x0000271000000001ULL)) >> 32;
+		((word >> 16 & 0x000000ff000000ffULL) * 0x0000271000000001ULL)) >>
+	       32;
 }
 
 enum http_class {
-	HTTP_TOKEN = 1 << 0,  /* tchar (RFC 9110, 5.6.2) */
-	HTTP_HOST = 1 << 1,   /* reg-name (RFC 3986, 3.2.2), without ',' which joins two fields */
-	HTTP_NAME = 1 << 2,   /* what host names consist of in practice */
+	HTTP_TOKEN = 1 << 0, /* tchar (RFC 9110, 5.6.2) */
+	HTTP_HOST = 1 << 1,  /* reg-name (RFC 3986, 3.2.2), without ',' which joins two fields */
+	HTTP_NAME = 1 << 2,  /* what host names consist of in practice */
 	HTTP_HEX = 1 << 3,
 	HTTP_DIGIT = 1 << 4,
 	HTTP_PATH = 1 << 5,   /* path bytes that mean themselves; see HTTP_PLAIN_PATH */

@@ -62,7 +62,7 @@ HTTP_FUNC int http_method_slow(struct http_scratch *s HTTP_NONNULL, __u32 start)
 }
 
 /* Behind the last byte of a query that begins at `pos`. */
-static __always_inline __u64 http_query_end(struct http_scratch *s, __u64 pos, __u64 len)
+static __always_inline __u64 http_query_end(const struct http_scratch *s, __u64 pos, __u64 len)
 {
 	__u64 stops;
 

@@ -23,8 +23,8 @@ static __always_inline bool http_is_space(__u8 byte)
 }
 
 /* Strips optional white space (RFC 9110, 5.6.3). end <= HTTP_BUF_BYTES. */
-static __always_inline struct http_value http_value_strip(const struct http_scratch *s,
-							  __u64 start, __u64 end)
+static __always_inline struct http_value http_value_strip(const struct http_scratch *s, __u64 start,
+							  __u64 end)
 {
 	struct http_value v = { start + (http_byte(s, start) == ' '), end };
 	__u64 last = end - 1;
@@ -47,7 +47,7 @@ static __always_inline struct http_value http_value_strip(const struct http_scra
 	return v;
 }
 
-/* Is there HTAB in the white space [pos, end) behind a value? llhttp takes it for a part of that. */
+/* Is there HTAB in the white space [pos, end) behind a value? To llhttp it is part of that. */
 static __always_inline bool http_has_tab(const struct http_scratch *s, __u64 pos, __u64 end)
 {
 	while (http_before(&pos, end) && HTTP_CAN_LOOP) {
@@ -88,8 +88,7 @@ static __always_inline bool http_is_chunked(const struct http_scratch *s, struct
 {
 	__u64 word = http_word(s, v.start) | HTTP_REP(0x20);
 
-	return v.start + 7 == v.end &&
-	       word << 8 == HTTP_WORD(0, 'c', 'h', 'u', 'n', 'k', 'e', 'd');
+	return v.start + 7 == v.end && word << 8 == HTTP_WORD(0, 'c', 'h', 'u', 'n', 'k', 'e', 'd');
 }
 
 enum http_option {
@@ -118,7 +117,7 @@ static __always_inline __u32 http_option(const struct http_scratch *s, __u64 sta
  * Options of a Connection field, a comma-separated list (RFC 9110, 7.6.1). Returns a set of enum
  * http_option; others are nobody's business here.
  */
-HTTP_FUNC __u32 http_option_list(struct http_scratch *s HTTP_NONNULL, __u32 start, __u32 end)
+HTTP_FUNC __u32 http_option_list(const struct http_scratch *s HTTP_NONNULL, __u32 start, __u32 end)
 {
 	__u64 options = http_unknown(s, 0);
 	__u64 first = start;

@@ -58,6 +58,45 @@ __noinline int leg_is_free(struct leg *leg NONNULL, __u32 clock)
 	       flow_is_expired(f, clock);
 }
 
+/* Ends a leg that is idle. If it is the active one, the kernel is the destination again. */
+static __always_inline void leg_leave(struct flow *f, struct leg *leg)
+{
+	leg->state = LEG_DEAD;
+	if (f->active != leg->index)
+		return;
+	f->active = ACTIVE_KERNEL;
+	f->snd_nxt = leg->resp_pos + leg->delta_out;
+	f->snd_una = f->snd_nxt;
+}
+
+/*
+ * Ends the leg of a full bucket whose connection has been idle longest, and returns its way, or
+ * LEG_WAYS. The flow's owner word is only tried: its holder may be waiting for this bucket.
+ */
+__noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 bucket)
+{
+	__u32 clock = run_clock(r), best = LEG_WAYS, best_age = 0;
+	struct flow *f;
+	struct leg *leg;
+
+	for (__u32 way = 0; way < LEG_WAYS; way++) {
+		leg = leg_at(bucket * LEG_WAYS + way);
+		f = leg ? flow_at(leg->flow) : NULL;
+		if (f && f != own && flow_is_idle(f) && clock - f->seen >= best_age) {
+			best_age = clock - f->seen;
+			best = way;
+		}
+	}
+	leg = best < LEG_WAYS ? leg_at(bucket * LEG_WAYS + best) : NULL;
+	f = leg ? flow_at(leg->flow) : NULL;
+	if (!f || !lock_try(&f->owner))
+		return LEG_WAYS;
+	if (leg->flow_gen == f->gen && flow_is_idle(f) && !seq_before(leg->told, leg->resp_pos))
+		leg_leave(f, leg);
+	lock_release(&f->owner);
+	return leg->state == LEG_DEAD ? best : LEG_WAYS;
+}
+
 /* Claims the entry of `key` for the flow, zeroed but for key, flow, flow_gen. Returns slot + 1, or 0:
  * the bucket is full, or another connection of the client holds the same tuple. */
 __noinline int leg_claim(struct run *r NONNULL, struct flow *f NONNULL, struct leg_key *key NONNULL)
@@ -65,6 +104,7 @@ __noinline int leg_claim(struct run *r NONNULL, struct flow *f NONNULL, struct l
 	struct settings *s = settings_get();
 	__u32 bucket, tag, clock = run_clock(r), best = LEG_WAYS;
 	struct leg_bucket *b;
+	bool taken = false;
 	struct leg *leg;
 	__u64 hash;
 
@@ -84,11 +124,14 @@ __noinline int leg_claim(struct run *r NONNULL, struct flow *f NONNULL, struct l
 			bool own = leg->flow == r->flow_slot && leg->flow_gen == f->gen;
 
 			best = own || leg_is_free(leg, clock) ? way : LEG_WAYS;
+			taken = best == LEG_WAYS;
 			break;
 		}
 		if (best == LEG_WAYS && (!b->tags[way] || leg_is_free(leg, clock)))
 			best = way;
 	}
+	if (best >= LEG_WAYS && !taken)
+		best = leg_evict(r, f, bucket);
 	if (best >= LEG_WAYS) {
 		lock_release(&b->lock);
 		count(STAT_LEG_FULL);

@@ -86,6 +86,7 @@ struct run {
 	__u32 label_off, label_len; /* rest of the host name being looked up */
 	/* Loop counters live here: on the stack each round would be a new state for the verifier. */
 	__u32 pick, opens, refusals, sent;
+	__u32 rst_seq; /* ACCEPT_CLOSING */
 	__s32 picked; /* pool_pick(): the first of two candidates */
 	__u32 picked_latency;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes. */
@@ -106,6 +107,7 @@ struct run {
 	__u8 piece[PIECE_BYTES + 8];
 	struct flow stateless; /* stands in for a flow where none may be spent */
 	struct http_scratch http;
+	__u8 slack[STASH_PIECE]; /* behind http.buf: see forward_pieces() */
 };
 
 enum run_slot { RUN_INGRESS, RUN_EGRESS, RUN_SLOTS };

@@ -146,6 +146,8 @@ static __always_inline int uplink_local(struct __sk_buff *skb, struct run *r)
 	r->seg.dport = p->dport;
 	r->seg.seq = p->seq;
 	result = accept_packet(skb, r, f, leg);
+	if (result == ACCEPT_CLOSING)
+		result = accept_over_closing(skb, r);
 	if (result == ACCEPT_OK)
 		return VERDICT_NEXT;
 	if (result == ACCEPT_WAIT)
@@ -234,6 +236,7 @@ int backend_accept(struct __sk_buff *skb)
 	struct leg *leg;
 	struct flow *f;
 	struct run *r;
+	int result;
 	__u32 *id;
 
 	if (skb->tc_index == ACCEPT_PASS)
@@ -257,7 +260,10 @@ int backend_accept(struct __sk_buff *skb)
 	r->seg.sport = r->pkt.sport;
 	r->seg.dport = r->pkt.dport;
 	r->seg.seq = r->pkt.seq;
-	switch (accept_packet(skb, r, f, leg)) {
+	result = accept_packet(skb, r, f, leg);
+	if (result == ACCEPT_CLOSING)
+		result = accept_over_closing(skb, r);
+	switch (result) {
 	case ACCEPT_OK:
 		return TCX_NEXT;
 	case ACCEPT_REFUSED:

@@ -10,6 +10,8 @@
 #include "leg.h"
 
 #define STASH_WAYS 8
+#define STASH_SILENT 15	       /* 1 s, in units of the coarse clock */
+#define STASH_FREE 0x7fffffff /* older than any */
 
 enum stash_kind { STASH_REQUEST, STASH_RESPONSE };
 
@@ -43,34 +45,40 @@ __noinline int stash_is_free(struct stash *st NONNULL, __u32 clock)
 	return !f || f->gen != st->owner_gen || flow_is_tombstone(f) || flow_is_expired(f, clock);
 }
 
-/* Claims a stash for the flow. Returns slot + 1, or 0: all candidates are taken. */
+/* A stash for the flow: a free one, else the one that has been silent longest, whose holder then loses
+ * its connection. Returns slot + 1, or 0: all candidates are in use. */
 __noinline int stash_claim(struct run *r NONNULL, struct flow *f NONNULL, __u32 start, __u32 kind)
 {
 	struct settings *s = settings_get();
-	__u32 slot = 0, clock = run_clock(r), hash = (r->flow_slot + kind) * 0x9e3779b1u;
-	struct stash *st = NULL;
+	__u32 clock = run_clock(r), hash = (r->flow_slot + kind) * 0x9e3779b1u, age;
+	__u32 best_age = STASH_SILENT, best = 0;
+	struct stash *st;
 
 	if (!s)
 		return 0;
 	for (int i = 0; i < STASH_WAYS; i++) {
-		slot = ((hash >> 8) + i) & s->stash_mask;
+		__u32 slot = ((hash >> 8) + i) & s->stash_mask;
+
 		st = stash_at(slot);
-		if (!st || !lock_try(&st->lock))
+		if (!st)
 			continue;
-		if (stash_is_free(st, clock)) {
-			st->owner_slot = r->flow_slot + 1;
-			st->owner_gen = f->gen;
-			st->seen = clock;
-			st->start = start;
-			st->len = 0;
-			st->scanned = 0;
-			st->kind = kind;
-			lock_release(&st->lock);
-			return slot + 1;
+		age = stash_is_free(st, clock) ? STASH_FREE : clock - st->seen;
+		if ((__s32)age > (__s32)best_age) {
+			best_age = age;
+			best = slot + 1;
 		}
-		lock_release(&st->lock);
 	}
-	return 0;
+	st = best ? stash_at(best - 1) : NULL;
+	if (!st || !lock_try(&st->lock))
+		return 0;
+	st->owner_slot = r->flow_slot + 1;
+	st->owner_gen = f->gen;
+	st->seen = clock;
+	st->start = start;
+	st->len = 0;
+	st->kind = kind;
+	lock_release(&st->lock);
+	return best;
 }
 
 static __always_inline void stash_drop(struct stash *st, __u16 *held)

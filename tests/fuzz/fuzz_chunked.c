@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libFuzzer: the framing of chunked bodies. The first two bytes of an input choose where the rest is
- * cut. Whole, in two pieces and in single bytes the result and the end must be the same, and what is
- * done must pass a second reader of RFC 9112, 7.1 that shares no code with the first.
+ * libFuzzer: the framing of chunked bodies. The first two bytes of an input choose where the rest
+ * is cut. Whole, in two pieces and in single bytes the result and the end must be the same, and
+ * what is done must pass a second reader of RFC 9112, 7.1 that shares no code with the first.
  * build: clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -I datapath tests/fuzz/fuzz_chunked.c
  */
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static int advance(const __u8 *data, size_t len, size_t first, size_t piece, siz
 static int hex(__u8 byte)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *at = byte ? strchr(digits, byte >= 'A' && byte <= 'F' ? byte + 32 : byte) : NULL;
+	const char *at = byte ? strchr(digits, byte >= 'A' && byte <= 'F' ? byte + 32 : byte) :
+				NULL;
 
 	return at ? at - digits : -1;
 }

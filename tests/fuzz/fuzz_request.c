@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libFuzzer: the request parser. Checks on each input: no access outside the buffer, nothing depends
- * on bytes behind the end, no prefix is complete early or bad for another reason, and what is
- * complete passes a second, byte-wise reading of the head that shares no code with the parser.
+ * libFuzzer: the request parser. Checks on each input: no access outside the buffer, nothing
+ * depends on bytes behind the end, no prefix is complete early or bad for another reason, and what
+ * is complete passes a second, byte-wise reading of the head that shares no code with the parser.
  * build: clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -I datapath tests/fuzz/fuzz_request.c
  */
 #include <ctype.h>
@@ -14,12 +14,12 @@
 
 static struct http_scratch scratch;
 
-#define CHECK(what)                                             \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "failed: %s\n", #what); \
-			abort();                                \
-		}                                               \
+#define CHECK(what)                                                                                \
+	do {                                                                                       \
+		if (!(what)) {                                                                     \
+			fprintf(stderr, "failed: %s\n", #what);                                    \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 static int parse(const __u8 *data, size_t len, int fill)

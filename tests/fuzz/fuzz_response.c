@@ -62,7 +62,8 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t len)
 			check(again == (n < first.head_len ? HTTP_INCOMPLETE : HTTP_COMPLETE));
 		else
 			check(again != HTTP_COMPLETE);
-		check(again != HTTP_BAD || (result == HTTP_BAD && scratch.resp.reason == first.reason));
+		check(again != HTTP_BAD ||
+		      (result == HTTP_BAD && scratch.resp.reason == first.reason));
 	}
 	return 0;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reads cases from stdin, each a 32-bit little-endian length and that many bytes of one connection's
- * requests, and prints a line for each case, with a group of numbers for each message in it:
+ * Reads cases from stdin, each a 32-bit little-endian length and that many bytes of requests on one
+ * connection, and prints a line for each case, with a group of numbers for each message in it:
  *   result reason method minor flags head target_off target_len host_off host_len body answerable
  * `head` and `body` are where the head and the body end in the case; result is enum http_result of
  * the head, 3 for a body that goes on, 4 for a malformed body, 5 for a tunnel. The last group is
- * the first that is not complete, if any. For differential.mjs.
+ * the first that is not complete, if any. With --reasons the texts of the reasons, a line each.
+ * For differential.mjs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ static int run_message(struct http_scratch *s, const __u8 *data, __u32 len, __u3
 	return result;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct http_scratch scratch;
 	__u8 *data = malloc(CASE_MAX);
@@ -70,6 +71,12 @@ int main(void)
 
 	if (!data)
 		return 1;
+	if (argc > 1 && !strcmp(argv[1], "--reasons")) {
+		for (at = 0; at < HTTP_REJECT_COUNT; at++)
+			puts(http_reject_text(at));
+		free(data);
+		return 0;
+	}
 	while (fread(&len, sizeof(len), 1, stdin) == 1) {
 		if (len > CASE_MAX || fread(data, 1, len, stdin) != len)
 			return 1;

@@ -4,6 +4,7 @@
 # checksum.sh: the core checks with every kind of checksum and segmentation offload. With `tx off` the
 # sums on the wire are real, and receivers verify them; with it on, the field holds a part of them.
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 suite k
 

@@ -3,6 +3,7 @@
 #
 # components.sh: what the kernel answers, refuses and hands over, and how connections end.
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 suite c
 

@@ -4,6 +4,7 @@
 # firewall.sh: a gateway with a strict firewall and strict sysctls, before `run` and made stricter
 # under it: what is steered needs no forwarding, no conntrack entry and no source route check.
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 suite f
 

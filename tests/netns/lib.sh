@@ -211,7 +211,7 @@ snapshot() {
 	local ns
 	for ns in gw node1 node2; do
 		echo "== $ns"
-		ip -n "$LAB-$ns" -d -o link show
+		ip -n "$LAB-$ns" -d -o link show 2>/dev/null # races with namespaces of others
 		ip -n "$LAB-$ns" -o addr show
 		ip -n "$LAB-$ns" rule show
 		ip -n "$LAB-$ns" -6 rule show

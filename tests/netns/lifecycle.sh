@@ -4,6 +4,7 @@
 # lifecycle.sh: the daemon is killed, restarted, reloaded and misconfigured under load; `unload`
 # leaves nothing behind; the flow table overflows. SLUICE_LONG=1: 20 s of load instead of 8.
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 suite d
 

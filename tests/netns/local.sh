@@ -4,6 +4,7 @@
 # local.sh: backends in the gateway's own network namespace, alone, two of them, and mixed with a
 # remote one on one connection; refused hand-overs between local and remote backends.
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 suite l
 

@@ -4,6 +4,7 @@
 # overflow.sh: three times as many clients as the flow table has room for leave without a word, while
 # the daemon is dead. What they leave behind must give way to those who come.
 
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
 suite o
 

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of the way to the backends for steering.sh: steering.py COMPONENTS-DIRECTORY GROUP.
 
-GROUP: turns, pauses, peers, ends, weights, killed PID, served-by NAME..., unavailable.
+GROUP: turns, pauses, peers, ends, reused_ports, weights, killed PID, served-by NAME..., unavailable.
 SLUICE_LONG=1 makes the run with think times 1,000 requests long instead of 150.
 """
 import collections
+import errno
 import os
 import random
 import signal
@@ -228,6 +229,40 @@ def ends():
     report.run("clients leave with RST", abandon, "rst")
 
 
+def connect(host):
+    """A connection as soon as the client has a port for it: its own TIME_WAIT lasts a second."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return Conn(host)
+        except OSError as e:
+            if e.errno != errno.EADDRNOTAVAIL or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+def ports(target, header, server):
+    """One connection a request on few ports: every port comes up again and again."""
+    for name, host in ADDRESSES:
+        def many():
+            seen = collections.Counter()
+            for _ in range(1500):
+                with connect(host) as c:
+                    r = c.request(target, headers=header)
+                    seen[r.status, r.header("x-backend") or r.header("server")] += 1
+                    if header:
+                        expect("end", "fin", c.end())
+            expect("answers", {(200, server): 1500}, dict(seen))
+        report.run(f"1,500 connections on 500 ports, {target}, "
+                   f"{'the server' if header else 'the client'} closes, {name}", many)
+
+
+def reused_ports():
+    for target, server in (("/c/1024", "sluice"), ("/a/bytes/10", "node1")):
+        ports(target, [("Connection", "close")], server)
+        ports(target, (), server)
+
+
 # --- pools ----------------------------------------------------------------------------------------
 
 def weighted(host):
@@ -263,10 +298,11 @@ def served_by(names):
 
 
 def is_alive(pid):
-    """A zombie has closed its sockets."""
+    """A zombie whose threads are gone has closed its sockets."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+            state = f.read().rpartition(")")[2].split()[0]
+        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
@@ -327,7 +363,7 @@ def main():
     elif sys.argv[2] == "killed":
         killed(int(sys.argv[3]))
     else:
-        groups = (turns, pauses, peers, ends, weights, unavailable)
+        groups = (turns, pauses, peers, ends, reused_ports, weights, unavailable)
         {f.__name__: f for f in groups}[sys.argv[2]]()
     report.exit()
 

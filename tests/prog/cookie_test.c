@@ -115,8 +115,8 @@ static void other_middle(struct client *c)
 }
 
 static const struct other_row other_rows[] = {
-	{ "IPv4 ISN", false, other_seq },     { "IPv6 ISN", true, other_seq },
-	{ "IPv4 port", false, other_port },   { "IPv6 port", true, other_port },
+	{ "IPv4 ISN", false, other_seq },      { "IPv6 ISN", true, other_seq },
+	{ "IPv4 port", false, other_port },    { "IPv6 port", true, other_port },
 	{ "IPv4 address", false, other_addr }, { "IPv6 address", true, other_addr },
 	{ "IPv6 prefix", true, other_prefix }, { "IPv6 interface id", true, other_middle },
 };
@@ -182,7 +182,7 @@ TEST_ROWS(age, "cookie", age_rows)
 
 struct rotation_row {
 	const char *name;
-	int generation;	 /* of the keys when the ACK comes */
+	int generation; /* of the keys when the ACK comes */
 	uint64_t age_s; /* of the last rotation */
 	bool is_valid;
 };

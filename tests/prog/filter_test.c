@@ -307,64 +307,6 @@ TEST(not_an_uplink, "a device that is no uplink: passed on")
 	expect_counts(r, "");
 }
 
-/* Lengths in options that lie end the list; the segment itself is good. */
-struct option_row {
-	const char *name;
-	uint8_t options[8], len;
-	uint16_t kept; /* MSS */
-};
-
-static const struct option_row option_rows[] = {
-	{ "MSS", { 2, 4, 5, 180 }, 4, 1460 },
-	{ "behind NOPs", { 1, 1, 1, 1, 2, 4, 5, 180 }, 8, 1460 },
-	{ "behind the end of the list", { 0, 1, 1, 1, 2, 4, 5, 180 }, 8, 536 },
-	{ "behind an option of length 0", { 99, 0, 1, 1, 2, 4, 5, 180 }, 8, 536 },
-	{ "behind an option of length 1", { 99, 1, 1, 1, 2, 4, 5, 180 }, 8, 536 },
-	{ "behind an unknown option", { 99, 4, 0, 0, 2, 4, 5, 180 }, 8, 1460 },
-	{ "length 3", { 2, 3, 5, 1, 1, 1, 1, 1 }, 8, 536 },
-	{ "beyond the header", { 1, 1, 2, 4 }, 4, 536 },
-};
-
-TEST_ROWS(options, "MSS option", option_rows)
-{
-	const struct option_row *row = row_;
-	struct packet p;
-	struct client c;
-	struct result *r;
-
-	client_init(&c, false);
-	c.has_ts = false;
-	p = client_packet(&c, TCP_SYN, NULL, 0);
-	p.options_len = 0;
-	packet_option(&p, row->options, row->len);
-	r = client_run(&p);
-	expect_counts(r, "SYN");
-	c.seq++;
-	c.ack = r->packet.seq + 1;
-	EXPECT(r->packet.wscale, PACKET_NO_WSCALE);
-	expect_counts(client_ack(&c), "COOKIE_OK");
-	EXPECT(peek_flow(&c).mss, row->kept);
-}
-
-TEST(odd_timestamps, "timestamps at an odd place in the options are found")
-{
-	static const uint8_t nop = 1;
-	const uint8_t sack_ok[] = { 4, 2, 8, 10, 0, 15, 66, 64, 0, 0, 0, 0 };
-	struct packet p;
-	struct client c;
-	struct result *r;
-
-	client_init(&c, false);
-	p = client_packet(&c, TCP_SYN, NULL, 0);
-	p.options_len = 0;
-	packet_option(&p, &nop, 1);
-	packet_option(&p, sack_ok, sizeof(sack_ok));
-	packet_option(&p, "\1\1\1", 3);
-	r = client_run(&p);
-	EXPECT(r->packet.tsecr, 1000000);
-	EXPECT_TRUE(r->packet.sack_ok);
-}
-
 TEST(owner_busy, "a flow that another CPU holds: dropped and counted")
 {
 	struct result *r;

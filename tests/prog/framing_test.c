@@ -15,9 +15,9 @@
 #define PARTS 6
 
 enum end {
-	ENDS,	/* idle behind the last part */
-	OPEN,	/* more is due */
-	PINS,	/* cannot be followed, or is another protocol */
+	ENDS, /* idle behind the last part */
+	OPEN, /* more is due */
+	PINS, /* cannot be followed, or is another protocol */
 };
 
 struct framing_row {
@@ -28,54 +28,93 @@ struct framing_row {
 };
 
 static const struct framing_row framing_rows[] = {
-	{ "Content-Length", REQUEST("GET"), { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" },
+	{ "Content-Length",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" },
 	  ENDS },
-	{ "Content-Length, in parts", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "he", "llo" }, ENDS },
-	{ "Content-Length, one byte missing", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello" }, OPEN },
-	{ "Content-Length: 0", REQUEST("GET"), { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" },
+	{ "Content-Length, in parts",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "he", "llo" },
 	  ENDS },
-	{ "head in parts", REQUEST("GET"),
-	  { "HT", "TP/1.1 200 OK\r\nContent-Le", "ngth: 5\r\n\r", "\nhello" }, ENDS },
+	{ "Content-Length, one byte missing",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello" },
+	  OPEN },
+	{ "Content-Length: 0",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" },
+	  ENDS },
+	{ "head in parts",
+	  REQUEST("GET"),
+	  { "HT", "TP/1.1 200 OK\r\nContent-Le", "ngth: 5\r\n\r", "\nhello" },
+	  ENDS },
 	{ "half a head", REQUEST("GET"), { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r" }, OPEN },
 	{ "nothing yet", REQUEST("GET"), { NULL }, OPEN },
-	{ "chunked", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" }, ENDS },
-	{ "chunked, in parts", REQUEST("GET"),
+	{ "chunked",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" },
+	  ENDS },
+	{ "chunked, in parts",
+	  REQUEST("GET"),
 	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "5\r", "\nhel", "lo\r\n0\r\n",
-	    "\r\n" }, ENDS },
-	{ "chunked with a trailer", REQUEST("GET"),
+	    "\r\n" },
+	  ENDS },
+	{ "chunked with a trailer",
+	  REQUEST("GET"),
 	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1;a=b\r\nx\r\n0\r\n",
-	    "X-T: 1\r\n\r\n" }, ENDS },
-	{ "chunked, the last chunk missing", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" }, OPEN },
-	{ "a chunk that looks like an end", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n" }, OPEN },
-	{ "a malformed chunk", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n" }, PINS },
-	{ "HEAD with Content-Length", REQUEST("HEAD"),
-	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" }, ENDS },
-	{ "HEAD with chunked", REQUEST("HEAD"),
-	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" }, ENDS },
+	    "X-T: 1\r\n\r\n" },
+	  ENDS },
+	{ "chunked, the last chunk missing",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n" },
+	  OPEN },
+	{ "a chunk that looks like an end",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n" },
+	  OPEN },
+	{ "a malformed chunk",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n" },
+	  PINS },
+	{ "HEAD with Content-Length",
+	  REQUEST("HEAD"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" },
+	  ENDS },
+	{ "HEAD with chunked",
+	  REQUEST("HEAD"),
+	  { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" },
+	  ENDS },
 	{ "204", REQUEST("GET"), { "HTTP/1.1 204 No Content\r\n\r\n" }, ENDS },
-	{ "304 with Content-Length", REQUEST("GET"),
-	  { "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n" }, ENDS },
-	{ "100, then 200", REQUEST("GET"),
+	{ "304 with Content-Length",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n" },
+	  ENDS },
+	{ "100, then 200",
+	  REQUEST("GET"),
 	  { "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
 	  ENDS },
 	{ "100 alone", REQUEST("GET"), { "HTTP/1.1 100 Continue\r\n\r\n" }, OPEN },
-	{ "103 and 200 in one packet", REQUEST("GET"),
+	{ "103 and 200 in one packet",
+	  REQUEST("GET"),
 	  { "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" }, ENDS },
-	{ "101", "GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
-	  { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n" }, PINS },
-	{ "no framing: until the connection ends", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\n\r\nhello" }, PINS },
-	{ "Content-Length and chunked", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" }, PINS },
-	{ "two Content-Lengths", REQUEST("GET"),
-	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello" }, PINS },
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
+	  ENDS },
+	{ "101",
+	  "GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+	  { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n" },
+	  PINS },
+	{ "no framing: until the connection ends",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\n\r\nhello" },
+	  PINS },
+	{ "Content-Length and chunked",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" },
+	  PINS },
+	{ "two Content-Lengths",
+	  REQUEST("GET"),
+	  { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello" },
+	  PINS },
 	{ "not HTTP", REQUEST("GET"), { "hello\r\n\r\n" }, PINS },
 };
 
@@ -240,84 +279,6 @@ TEST_ROWS(gap, "segments of a response in the wrong order", gap_rows)
 	c.ack += strlen(row->second);
 	client_ack(&c);
 	expect_followed(&c, row->end);
-}
-
-/* Bytes that answer nothing end the leg; the client sees none of them. */
-TEST(unsolicited, "bytes of a leg that nobody asked for: RST, nothing to the client")
-{
-	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-	struct result *r;
-	struct client c;
-	struct node n;
-
-	client_open(&c, false);
-	node_open(&n, 1, &c, REQUEST("GET"));
-	node_reply(&n, &c, ok);
-	r = node_say(&n, ok);
-	EXPECT(expect_out(r, NET_NODE1)->flags, TCP_RST);
-	expect_no_clones(r);
-	EXPECT(peek_leg(&c, 1).state, LEG_DEAD);
-	expect_followed(&c, ENDS);
-}
-
-/* The gateway must not believe that the client has what it never got: it could not be sent again. */
-static void expect_no_loss(const struct client *c, const struct node *n, const struct result *r)
-{
-	struct flow f = peek_flow(c);
-
-	if (f.state != FLOW_OPEN || (r->verdict == REDIRECT &&
-				     r->out_ifindex == net_ifindex(NET_UPLINK)))
-		return;
-	EXPECT_TRUE(f.active != ACTIVE_KERNEL || f.snd_nxt == c->ack);
-	EXPECT(peek_leg(c, n->id).state, LEG_OPEN);
-}
-
-TEST(trailing, "bytes behind a response's end in its own packet: the client does not wait for ever")
-{
-	struct result *r;
-	struct client c;
-	struct node n;
-
-	client_open(&c, false);
-	node_open(&n, 1, &c, REQUEST("GET"));
-	r = node_say(&n, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n");
-	expect_no_loss(&c, &n, r);
-}
-
-TEST(unsolicited_unacked, "unsolicited bytes before the client has all of the response")
-{
-	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-	struct client c;
-	struct node n;
-
-	client_open(&c, false);
-	node_open(&n, 1, &c, REQUEST("GET"));
-	node_say(&n, ok); /* may be lost behind the gateway */
-	expect_no_loss(&c, &n, node_say(&n, ok));
-}
-
-TEST(rst_unacked, "RST of a leg before the client has all of the response")
-{
-	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-	struct client c;
-	struct node n;
-
-	client_open(&c, false);
-	node_open(&n, 1, &c, REQUEST("GET"));
-	node_say(&n, ok);
-	expect_no_loss(&c, &n, node_send(&n, TCP_RST | TCP_ACK, NULL, 0));
-}
-
-TEST(fin_unacked, "FIN of a leg before the client has all of the response")
-{
-	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-	struct client c;
-	struct node n;
-
-	client_open(&c, false);
-	node_open(&n, 1, &c, REQUEST("GET"));
-	node_say(&n, ok);
-	expect_no_loss(&c, &n, node_send(&n, TCP_FIN | TCP_ACK, NULL, 0));
 }
 
 TEST(long_head, "a response head of 16 KB, in parts")

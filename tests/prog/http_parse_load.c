@@ -22,7 +22,8 @@ static const char get_browser[] =
 	"GET /components/header HTTP/1.1\r\n"
 	"Host: shop.example\r\n"
 	"Connection: keep-alive\r\n"
-	"sec-ch-ua: \"Chromium\";v=\"124\", \"Google Chrome\";v=\"124\", \"Not-A.Brand\";v=\"99\"\r\n"
+	"sec-ch-ua: \"Chromium\";v=\"124\", \"Google Chrome\";v=\"124\", "
+	"\"Not-A.Brand\";v=\"99\"\r\n"
 	"sec-ch-ua-mobile: ?0\r\n"
 	"sec-ch-ua-platform: \"Linux\"\r\n"
 	"Upgrade-Insecure-Requests: 1\r\n"
@@ -38,16 +39,15 @@ static const char get_browser[] =
 	"Accept-Language: en-US,en;q=0.9\r\n"
 	"\r\n";
 
-static const char response_node[] =
-	"HTTP/1.1 200 OK\r\n"
-	"X-Powered-By: Express\r\n"
-	"Content-Type: text/html; charset=utf-8\r\n"
-	"Content-Length: 12345\r\n"
-	"ETag: W/\"3039-ZTc1Yzk0NGJiOGU2\"\r\n"
-	"Date: Thu, 20 Nov 2025 17:52:00 GMT\r\n"
-	"Connection: keep-alive\r\n"
-	"Keep-Alive: timeout=5\r\n"
-	"\r\n";
+static const char response_node[] = "HTTP/1.1 200 OK\r\n"
+				    "X-Powered-By: Express\r\n"
+				    "Content-Type: text/html; charset=utf-8\r\n"
+				    "Content-Length: 12345\r\n"
+				    "ETag: W/\"3039-ZTc1Yzk0NGJiOGU2\"\r\n"
+				    "Date: Thu, 20 Nov 2025 17:52:00 GMT\r\n"
+				    "Connection: keep-alive\r\n"
+				    "Keep-Alive: timeout=5\r\n"
+				    "\r\n";
 static const char chunks_few[] = "5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n";
 
 struct run {
@@ -102,7 +102,8 @@ static void log_stats(struct bpf_object *obj)
 	struct bpf_program *prog;
 	int i = 0;
 
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		if (i == PROGRAMS_MAX)
 			break;
 		bpf_program__set_log_buf(prog, logs[i++], sizeof(logs[0]));
@@ -118,7 +119,8 @@ static int print_stats(struct bpf_object *obj)
 	unsigned long insns;
 	const char *at;
 
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		if (i == PROGRAMS_MAX)
 			break;
 		at = strstr(logs[i++], "processed ");

@@ -278,7 +278,7 @@ TEST(active_rst_busy, "RST of the active leg before its response ends the connec
 	EXPECT(peek_flow(&c).state, FLOW_CLOSED);
 }
 
-/* The fifth backend takes the place of a parked leg; that one's packets must not touch the fifth. */
+/* The fifth backend takes a parked leg's place; that one's packets must not touch the fifth. */
 TEST(fifth_leg, "a fifth backend: the leg that gives way is ended")
 {
 	struct node n[6];
@@ -299,8 +299,7 @@ TEST(fifth_leg, "a fifth backend: the leg that gives way is ended")
 		struct leg leg = peek_leg(&c, i);
 		struct flow f = peek_flow(&c);
 
-		if (leg.state == LEG_OPEN &&
-		    (int)f.legs[leg.index & 3] == peek_leg_slot(&c, i) + 1)
+		if (leg.state == LEG_OPEN && (int)f.legs[leg.index & 3] == peek_leg_slot(&c, i) + 1)
 			continue;
 		gone = i;
 		r = node_send(&n[i], TCP_FIN | TCP_ACK, NULL, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Backends in the gateway's own netns (uplink_egress, second passes on uplink_ingress), and
- * backend_accept. That a hand-over becomes a socket is shown in wire_test.c: the kfunc wants a packet
- * that really came in. Here a socket of the leg's tuple stands in for the child.
+ * backend_accept. That a hand-over becomes a socket is shown in child_test.c: the kfunc wants a
+ * packet that really came in. Here a socket of the leg's tuple stands in for the child.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * From a backend to the client: translation, and that nothing is believed that lies outside the
- * backend's own legs. Also hand-overs that a backend sends back.
+ * backend's own legs. Hand-overs that a backend sends back: bounce_test.c.
  */
 #include <string.h>
 
@@ -275,135 +275,80 @@ TEST(bytes_before_base, "repeated bytes from before the leg was resumed: ACK in 
 	node_expect(&n, &r->packet);
 }
 
-/* The packet that backend_accept sends back is the opening one as it was, MACs included. */
-static struct result *bounce(struct packet *opening, int dev)
+/* Bytes that answer nothing end the leg; the client sees none of them. */
+TEST(unsolicited, "bytes of a leg that nobody asked for: RST, nothing to the client")
 {
-	memcpy(opening->mac_dst, net_mac(dev), 6);
-	memcpy(opening->mac_src, net_peer_mac(dev), 6);
-	opening->options_len = opening->has_ts ? 12 : 0;
-	return run_packet(BACKEND_RETURN, opening, dev);
-}
-
-TEST_ROWS(bounced, "refused hand-over goes to the next backend of the pool", family_rows)
-{
-	const struct family_row *row = row_;
-	struct packet opening;
-	const struct packet *p;
+	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 	struct result *r;
 	struct client c;
 	struct node n;
-	uint32_t seq;
 
-	client_init(&c, row->v6);
-	c.has_ts = row->has_ts;
-	client_connect(&c);
-	seq = c.seq;
-	r = client_say(&c, GET("/both/a"));
-	opening = *expect_out(r, NET_NODE1);
-	r = bounce(&opening, NET_NODE1);
-	expect_counts(r, "LEG_REFUSED");
-	p = expect_out(r, NET_NODE2);
-	EXPECT(r->mark, NET_MARK_BASE + 2);
-	EXPECT(p->seq, seq);
-	node_accept(&n, 2, p);
-	expect_bytes("destination", &p->dst, 16, &n.addr, 16);
-	expect_bytes("payload", p->payload, p->len, GET("/both/a"), strlen(GET("/both/a")));
-	EXPECT(p->has_ts, row->has_ts);
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_reply(&n, &c, ok);
+	r = node_say(&n, ok);
+	EXPECT(expect_out(r, NET_NODE1)->flags, TCP_RST);
+	expect_no_clones(r);
 	EXPECT(peek_leg(&c, 1).state, LEG_DEAD);
-	EXPECT(peek_leg(&c, 2).state, LEG_OPENING);
-	node_reply(&n, &c, OK_5);
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
 }
 
-TEST(bounced_head, "a refused HEAD is still a HEAD at the next backend")
+/* The gateway must not believe that the client has what it never got: it is not sent again. */
+static void expect_no_loss(const struct client *c, const struct node *n, const struct result *r)
 {
-	static const char text[] = "HEAD /both/a HTTP/1.1\r\nHost: a\r\n\r\n";
-	struct packet opening;
+	struct flow f = peek_flow(c);
+
+	if (f.state != FLOW_OPEN ||
+	    (r->verdict == REDIRECT && r->out_ifindex == net_ifindex(NET_UPLINK)))
+		return;
+	EXPECT_TRUE(f.active != ACTIVE_KERNEL || f.snd_nxt == c->ack);
+	EXPECT(peek_leg(c, n->id).state, LEG_OPEN);
+}
+
+TEST(trailing, "bytes behind a response's end in its own packet: the client does not wait for ever")
+{
+	struct result *r;
 	struct client c;
 	struct node n;
 
 	client_open(&c, false);
-	opening = *expect_out(client_say(&c, text), NET_NODE1);
-	node_accept(&n, 2, expect_out(bounce(&opening, NET_NODE1), NET_NODE2));
-	node_reply(&n, &c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
-	EXPECT(peek_leg(&c, 2).rphase, RESPONSE_IDLE);
-}
-
-TEST(all_refuse, "all backends refuse: 503, and the connection ends")
-{
-	struct packet opening;
-	struct result *r;
-	struct client c;
-
-	client_open(&c, false);
-	opening = *expect_out(client_say(&c, GET("/both/a")), NET_NODE1);
-	opening = *expect_out(bounce(&opening, NET_NODE1), NET_NODE2);
-	r = bounce(&opening, NET_NODE2);
-	expect_counts(r, "LEG_REFUSED ERROR_503");
-	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, false);
-	EXPECT(peek_flow(&c).state, FLOW_CLOSING);
-	expect_verdict(client_ack(&c), DROP);
-}
-
-struct bounce_row {
-	const char *name;
-	int32_t seq_off;
-	int dev;
-	bool is_open, is_parked;
-	uint8_t flags;
-};
-
-static const struct bounce_row bounce_rows[] = {
-	{ "not at the start", 1, NET_NODE1, false, false, TCP_ACK },
-	{ "before the start", -1, NET_NODE1, false, false, TCP_ACK },
-	{ "from another's interface", 0, NET_NODE2, false, false, TCP_ACK },
-	{ "of a leg that is open", 0, NET_NODE1, true, false, TCP_ACK },
-	{ "of a parked leg", 0, NET_NODE1, true, true, TCP_ACK },
-	{ "without ACK", 0, NET_NODE1, false, false, 0 },
-};
-
-TEST_ROWS(bounce_forged, "bounce that is not believed", bounce_rows)
-{
-	const struct bounce_row *row = row_;
-	struct packet opening;
-	struct result *r;
-	struct client c;
-	struct node n, two;
-
-	client_open(&c, false);
-	opening = client_packet(&c, TCP_PSH | TCP_ACK, GET("/1/a"), strlen(GET("/1/a")));
 	node_open(&n, 1, &c, GET("/1/a"));
-	if (row->is_open)
-		node_reply(&n, &c, OK_5);
-	if (row->is_parked) {
-		node_open(&two, 2, &c, GET("/2/a"));
-		node_reply(&two, &c, OK_5);
-	}
-	opening.dst = n.addr;
-	opening.dport = NET_NODE_PORT;
-	opening.seq += row->seq_off;
-	opening.flags = row->flags;
-	opening.has_ts = true;
-	r = bounce(&opening, row->dev);
-	expect_verdict(r, DROP);
-	expect_counts(r, "DROP_FORGED");
-	EXPECT(peek_flow(&c).state, FLOW_OPEN);
-	EXPECT(peek_leg(&c, 1).state, row->is_open ? LEG_OPEN : LEG_OPENING);
+	r = node_say(&n, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n");
+	expect_no_loss(&c, &n, r);
 }
 
-TEST(bounce_unknown, "a packet to a backend from elsewhere is not ours")
+TEST(unsolicited_unacked, "unsolicited bytes before the client has all of the response")
 {
-	struct packet p;
-	struct result *r;
+	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 	struct client c;
 	struct node n;
 
-	open_one(&c, &n, false);
-	p = client_packet(&c, TCP_ACK, "x", 1);
-	p.dst = n.addr;
-	p.dport = NET_NODE_PORT;
-	p.sport++;
-	r = run_packet(BACKEND_RETURN, &p, NET_NODE1);
-	expect_verdict(r, NEXT);
-	expect_counts(r, "");
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_say(&n, ok); /* may be lost behind the gateway */
+	expect_no_loss(&c, &n, node_say(&n, ok));
+}
+
+TEST(rst_unacked, "RST of a leg before the client has all of the response")
+{
+	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_say(&n, ok);
+	expect_no_loss(&c, &n, node_send(&n, TCP_RST | TCP_ACK, NULL, 0));
+}
+
+TEST(fin_unacked, "FIN of a leg before the client has all of the response")
+{
+	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_say(&n, ok);
+	expect_no_loss(&c, &n, node_send(&n, TCP_FIN | TCP_ACK, NULL, 0));
 }

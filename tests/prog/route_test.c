@@ -121,8 +121,8 @@ static const struct reason_row reason_rows[] = {
 	{ "Upgrade", "GET /small HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
 	  "REQUESTS MISS_HEADERS LEG_NEW" },
 	{ "query", "GET /small?x HTTP/1.1\r\nHost: a\r\n\r\n", "REQUESTS MISS_HEADERS LEG_NEW" },
-	{ "a claim of another address", "GET /1/a HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: b\r\n\r\n",
-	  "FORWARDED" },
+	{ "a claim of another address",
+	  "GET /1/a HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: b\r\n\r\n", "FORWARDED" },
 };
 
 TEST_ROWS(reason, "reason", reason_rows)
@@ -201,10 +201,10 @@ struct long_row {
 };
 
 static const struct long_row long_rows[] = {
-	{ "59 bytes", 59, 59, true },	  { "60 bytes", 60, 60, true },
-	{ "61 bytes", 61, 61, true },	  { "250 bytes", 250, 250, true },
-	{ "251 bytes", 251, 251, true },  { "252 bytes", 252, 252, true },
-	{ "60, 61 asked", 60, 61, false }, { "61, 60 asked", 61, 60, false },
+	{ "59 bytes", 59, 59, true },	       { "60 bytes", 60, 60, true },
+	{ "61 bytes", 61, 61, true },	       { "250 bytes", 250, 250, true },
+	{ "251 bytes", 251, 251, true },       { "252 bytes", 252, 252, true },
+	{ "60, 61 asked", 60, 61, false },     { "61, 60 asked", 61, 60, false },
 	{ "252, 253 asked", 252, 253, false }, { "252, 1000 asked", 252, 1000, false },
 };
 

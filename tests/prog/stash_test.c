@@ -12,40 +12,7 @@
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-#define TEN "0123456789"
 #define PIECE 1400
-
-/* Clones, then the packet itself, to a backend: their bytes are put together. */
-static size_t gather(struct node *n, const struct result *r, char *bytes)
-{
-	size_t len = 0;
-	int i;
-
-	for (i = 0; i < r->n_clones; i++) {
-		EXPECT(r->clones[i].dev, n->id);
-		node_expect(n, &r->clones[i].packet);
-		memcpy(bytes + len, r->clones[i].packet.payload, r->clones[i].packet.len);
-		len += r->clones[i].packet.len;
-		EXPECT_TRUE(r->clones[i].packet.len <= 1448);
-	}
-	node_expect(n, expect_out(r, n->id));
-	EXPECT_TRUE(r->packet.len <= 1448);
-	EXPECT_TRUE(r->packet.flags & TCP_PSH);
-	memcpy(bytes + len, r->packet.payload, r->packet.len);
-	return len + r->packet.len;
-}
-
-/* The opening packet of a leg that begins at the client's `seq`. */
-static void expect_opening(struct node *n, const struct client *c, int id, uint32_t seq,
-			   const struct result *r)
-{
-	struct packet opening = r->n_clones ? r->clones[0].packet : r->packet;
-
-	EXPECT(opening.seq, seq);
-	opening.len = 0;
-	node_accept(n, id, &opening);
-	EXPECT(n->seq, c->ack);
-}
 
 /* A piece that ends inside the head: acknowledged at once, nothing goes on. */
 static void expect_stashed(struct client *c, const struct result *r)
@@ -112,8 +79,8 @@ TEST_ROWS(cut_leg, "backend's request, cut", cut_rows)
 	}
 	r = client_send(&c, TCP_ACK, text + at, len - at);
 	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
-	expect_opening(&n, &c, 1, start, r);
-	expect_bytes("request", bytes, gather(&n, r, bytes), text, len);
+	node_expect_opening(&n, &c, 1, start, r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), text, len);
 	EXPECT(r->mark, NET_MARK_BASE + 1);
 	node_reply(&n, &c, OK_5);
 	EXPECT(peek_flow(&c).stash, 0);
@@ -138,8 +105,8 @@ TEST(byte_by_byte, "a request byte by byte, to the kernel and to a backend")
 	for (i = 0; i < strlen(miss) - 1; i++)
 		expect_stashed(&c, client_send(&c, TCP_ACK, miss + i, 1));
 	r = client_send(&c, TCP_ACK, miss + i, 1);
-	expect_opening(&n, &c, 1, start, r);
-	expect_bytes("request", bytes, gather(&n, r, bytes), miss, strlen(miss));
+	node_expect_opening(&n, &c, 1, start, r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), miss, strlen(miss));
 	node_reply(&n, &c, OK_5);
 }
 
@@ -190,8 +157,8 @@ TEST_ROWS(long_head, "long head to a backend", long_rows)
 	}
 	check_step("end");
 	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
-	expect_opening(&n, &c, 1, start, r);
-	expect_bytes("request", bytes, gather(&n, r, bytes), head, row->len);
+	node_expect_opening(&n, &c, 1, start, r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), head, row->len);
 	node_reply(&n, &c, OK_5);
 	free(bytes);
 	free(head);
@@ -249,6 +216,25 @@ TEST(repeat_piece, "a stashed piece again: acknowledged, not stashed twice")
 			     false);
 }
 
+TEST(repeat_piece_leg, "a stashed piece again, while an idle leg is the destination")
+{
+	struct packet again;
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_reply(&n, &c, OK_5);
+	again = client_packet(&c, TCP_ACK, "GET /small", 10);
+	expect_stashed(&c, client_send(&c, TCP_ACK, "GET /small", 10));
+	r = client_run(&again);
+	expect_counts(r, "");
+	EXPECT(client_take(&c, r)->flags, TCP_ACK);
+	client_expect_object(&c, client_say(&c, " HTTP/1.1\r\nHost: a\r\n\r\n"), SLOT_SMALL, false,
+			     false);
+}
+
 TEST(overlap, "the whole request after its first piece was stashed")
 {
 	static const char text[] = GET("/1/a");
@@ -264,8 +250,8 @@ TEST(overlap, "the whole request after its first piece was stashed")
 	c.seq += strlen(text) - 9;
 	r = client_run(&whole);
 	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
-	expect_opening(&n, &c, 1, whole.seq, r);
-	expect_bytes("request", bytes, gather(&n, r, bytes), text, strlen(text));
+	node_expect_opening(&n, &c, 1, whole.seq, r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), text, strlen(text));
 	node_reply(&n, &c, OK_5);
 }
 
@@ -296,8 +282,8 @@ TEST(overlap_old, "a packet that begins inside the request before")
 	whole = overlapping(&c, text, "/1/a");
 	r = client_run(&whole);
 	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
-	expect_opening(&n, &c, 1, whole.seq + strlen(GET("/small")), r);
-	expect_bytes("request", bytes, gather(&n, r, bytes), GET("/1/a"), strlen(GET("/1/a")));
+	node_expect_opening(&n, &c, 1, whole.seq + strlen(GET("/small")), r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), GET("/1/a"), strlen(GET("/1/a")));
 	node_reply(&n, &c, OK_5);
 }
 
@@ -353,8 +339,8 @@ TEST(no_stash_overlap, "no stash free for an overlapping packet: the repetition 
 	give_stashes();
 	r = client_run(&whole);
 	expect_verdict(r, REDIRECT);
-	expect_opening(&n, &c, 1, whole.seq + strlen(GET("/small")), r);
-	expect_bytes("request", bytes, gather(&n, r, bytes), GET("/1/a"), strlen(GET("/1/a")));
+	node_expect_opening(&n, &c, 1, whole.seq + strlen(GET("/small")), r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), GET("/1/a"), strlen(GET("/1/a")));
 }
 
 TEST(stash_of_the_dead, "the stash of a flow that is over is free")
@@ -369,65 +355,4 @@ TEST(stash_of_the_dead, "the stash of a flow that is over is free")
 	peek_set_flow(&holder, &f);
 	client_open(&c, false);
 	expect_stashed(&c, client_send(&c, TCP_ACK, "GET /small", 10));
-}
-
-struct body {
-	struct client c;
-	struct node n;
-	struct packet part; /* of the body, behind the stash */
-};
-
-/* A POST whose head came in two pieces; the last brought the body's first bytes. */
-static void post_in_pieces(struct body *b)
-{
-	static const char text[] = "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n" TEN;
-	struct result *r;
-	char bytes[256];
-	uint32_t start;
-
-	client_open(&b->c, false);
-	start = b->c.seq;
-	expect_stashed(&b->c, client_send(&b->c, TCP_ACK, text, 20));
-	r = client_send(&b->c, TCP_ACK, text + 20, strlen(text) - 20);
-	expect_opening(&b->n, &b->c, 1, start, r);
-	expect_bytes("request", bytes, gather(&b->n, r, bytes), text, strlen(text));
-	EXPECT(peek_flow(&b->c).body.left, 20);
-	b->part = client_packet(&b->c, TCP_ACK, TEN, 10);
-	node_expect_text(&b->n, client_send(&b->c, TCP_ACK, TEN, 10), TEN);
-}
-
-TEST(body_behind_stash, "the body goes on behind a stashed head")
-{
-	struct body b;
-
-	post_in_pieces(&b);
-	node_expect_text(&b.n, client_send(&b.c, TCP_ACK, TEN, 10), TEN);
-	node_reply(&b.n, &b.c, OK_5);
-	EXPECT(peek_flow(&b.c).stash, 0);
-}
-
-TEST(repeat_stash, "a repeated piece sends the stash again until the backend acknowledges it")
-{
-	struct body b;
-	struct packet first;
-	struct result *r;
-
-	post_in_pieces(&b);
-	first = client_packet(&b.c, TCP_ACK, "POST", 4);
-	first.seq = peek_leg(&b.c, 1).start;
-	r = client_run(&first);
-	EXPECT(expect_out(r, NET_NODE1)->seq, first.seq);
-	EXPECT(r->packet.len, strlen("POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n") + 10);
-}
-
-TEST(repeat_body, "a repeated body segment goes on itself, not the stash before it")
-{
-	struct body b;
-	struct result *r;
-
-	post_in_pieces(&b);
-	b.n.ack -= 10; /* it was lost */
-	node_ack(&b.n);
-	r = client_run(&b.part);
-	node_expect_text(&b.n, r, TEN);
 }

@@ -32,12 +32,12 @@ static void one_bucket(void)
 
 /* What a flow is made to be: from the first that gives way to the last. */
 enum kind {
-	EXPIRED,    /* idle, but for more than an hour */
+	EXPIRED, /* idle, but for more than an hour */
 	TOMBSTONE,
-	IDLE_OLD,   /* 100 s */
-	IDLE,	    /* 10 s */
-	ANSWERING,  /* the kernel's answer is not acknowledged */
-	AWAITING,   /* a response is due */
+	IDLE_OLD,  /* 100 s */
+	IDLE,	   /* 10 s */
+	ANSWERING, /* the kernel's answer is not acknowledged */
+	AWAITING,  /* a response is due */
 	IN_BODY,
 	IN_HEAD,
 	PINNED,
@@ -95,16 +95,24 @@ struct evict_row {
 
 static const struct evict_row evict_rows[] = {
 	{ "expired before tombstone",
-	  { TOMBSTONE, IDLE, EXPIRED, IDLE_OLD, PINNED, IDLE, AWAITING, IDLE }, 2, "COOKIE_OK" },
+	  { TOMBSTONE, IDLE, EXPIRED, IDLE_OLD, PINNED, IDLE, AWAITING, IDLE },
+	  2,
+	  "COOKIE_OK" },
 	{ "tombstone before idle",
-	  { IDLE, IDLE_OLD, IDLE, PINNED, IDLE, IDLE, IDLE, TOMBSTONE }, 7, "COOKIE_OK" },
-	{ "the longest idle", { IDLE, IDLE, IDLE, IDLE_OLD, IDLE, IDLE, IDLE, IDLE }, 3,
+	  { IDLE, IDLE_OLD, IDLE, PINNED, IDLE, IDLE, IDLE, TOMBSTONE },
+	  7,
+	  "COOKIE_OK" },
+	{ "the longest idle",
+	  { IDLE, IDLE, IDLE, IDLE_OLD, IDLE, IDLE, IDLE, IDLE },
+	  3,
 	  "COOKIE_OK FLOW_EVICTED" },
 	{ "idle before busy",
-	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, IDLE, CLOSING, AWAITING }, 5,
+	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, IDLE, CLOSING, AWAITING },
+	  5,
 	  "COOKIE_OK FLOW_EVICTED" },
 	{ "all busy",
-	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, PINNED, CLOSING, AWAITING }, -1,
+	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, PINNED, CLOSING, AWAITING },
+	  -1,
 	  "FLOW_FULL" },
 };
 
@@ -328,7 +336,8 @@ struct free_row {
 	bool dead; /* the leg itself; else its flow */
 };
 
-static const struct free_row free_rows[] = { { "dead leg", true }, { "leg of a closed flow", false } };
+static const struct free_row free_rows[] = { { "dead leg", true },
+					     { "leg of a closed flow", false } };
 
 TEST_ROWS(leg_free, "an entry for a fresh leg", free_rows)
 {

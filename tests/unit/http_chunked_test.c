@@ -87,6 +87,11 @@ static const struct row rows[] = {
 	{ BAD, "0\r\nA: b\rC: d\r\n" },
 	{ BAD, "0\r\nA: \x02\r\n" },
 	{ BAD, "0\r\nA: b\r\n c\r\n" },
+	/* framing fields in trailers (RFC 9110, 6.5.1) */
+	{ BAD, "0\r\nContent-Length: 3\r\n\r\n" },
+	{ BAD, "0\r\ncontent-length:0\r\n\r\n" },
+	{ BAD, "0\r\nA: b\r\nTRANSFER-Encoding: chunked\r\n\r\n" },
+	{ DONE, "0\r\nContent-Lengths: 3\r\nContent-Lengt: 3\r\nTransfer-Encodin: x\r\n\r\n" },
 };
 
 /* Advances over text[at, end) as one packet with `before` other bytes in front of it. */

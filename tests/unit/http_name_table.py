@@ -96,21 +96,24 @@ def main():
     found, found_list = found_rows(rnd, found_bits)
     common, common_list = common_rows(rnd, common_bits)
     print('/* SPDX-License-Identifier: GPL-2.0-or-later */')
-    print('/*\n * Field names in perfect hash tables, for http_name.h. Written by\n'
-          ' * tests/unit/http_name_table.py: change the names there. Letters are in lower case and\n'
-          ' * \'_\' is DEL, since every byte of a name is or\'ed with 0x20 before it is compared.\n */')
+    print('''/*
+ * Field names in perfect hash tables, for http_name.h. Written by tests/unit/http_name_table.py:
+ * change the names there. Letters are in lower case and '_' is DEL, since every byte of a name is
+ * or'ed with 0x20 before it is compared.
+ */''')
+    print('/* clang-format off */')
     print('#ifndef SLUICE_HTTP_NAME_TABLE_H\n#define SLUICE_HTTP_NAME_TABLE_H\n')
     for table, bits, multiplier in (('NAME', found_bits, found), ('COMMON', common_bits, common)):
         print('#define HTTP_%s_SLOTS %d' % (table, 1 << bits))
         print('#define HTTP_%s_SHIFT %d' % (table, 64 - bits))
         print('#define HTTP_%s_MULTIPLIER 0x%016xULL\n' % (table, multiplier))
-    print('static const struct http_name http_names[HTTP_NAME_SLOTS] = {')
-    for index, row, name in found_list:
-        print('\t/* %s */\n\t[%d] = { %s },' % (name, index, row))
-    print('};\n\nstatic const struct http_common http_commons[HTTP_COMMON_SLOTS] = {')
-    for index, row, name in common_list:
-        print('\t/* %s */\n\t[%d] = { %s },' % (name, index, row))
-    print('};\n\n#endif')
+    for kind, rows in (('name', found_list), ('common', common_list)):
+        print('static const struct http_%s http_%ss[HTTP_%s_SLOTS] = {'
+              % (kind, kind, kind.upper()))
+        for index, row, name in rows:
+            print('\t/* %s */\n\t[%d] = { %s },' % (name, index, row))
+        print('};\n')
+    print('/* clang-format on */\n#endif')
 
 
 main()

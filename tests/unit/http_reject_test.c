@@ -20,7 +20,7 @@ struct row {
 #define BAD_NUL(reason, text) { HTTP_REJECT_##reason, text, sizeof(text) - 1 }
 
 static const struct row rows[] = {
-	/* RFC 9112, 2.2: at least one empty line should be ignored; more than two are no accident */
+	/* RFC 9112, 2.2: at least one empty line should be ignored; more are no accident */
 	BAD(EMPTY_LINES, "\r\n\r\n\r\n" GET HOST END),
 	BAD(BARE_LF, "\n" GET HOST END),
 	BAD(BARE_CR, "\r" GET HOST END),

@@ -97,6 +97,10 @@ static const struct row rows[] = {
 	{ "GET / HTTP/1.0\r\n" HOST END, H | O | P, true, HTTP_GET, NULL, NULL },
 	{ "GET / HTTP/1.0\r\n" HOST "Connection: keep-alive\r\n" END, KHOP | HTTP_CONN_KEEP, true,
 	  HTTP_GET, NULL, NULL },
+	{ "GET / HTTP/1.0\r\n" HOST "Connection: x, Keep-Alive\t,y\r\n" END, H | O | P, true,
+	  HTTP_GET, NULL, NULL },
+	{ "GET / HTTP/1.0\r\n" HOST "Connection: keep-alive\t\r\n" END, H | O | P, true, HTTP_GET,
+	  NULL, NULL },
 	{ "GET / HTTP/1.0\r\n" HOST "Connection: keep-alive, close\r\n" END,
 	  H | O | P | HTTP_CONN_KEEP | HTTP_CONN_CLOSE, true, HTTP_GET, NULL, NULL },
 	/* HTTP/1.0 needs no Host, but the kernel does */

@@ -37,7 +37,7 @@ void check_register(struct check_test *test);
 
 /* TEST_ROWS(id, "name", table) { body for `const void *row_` } */
 #define TEST_ROWS(id, title, table)                                                                \
-	static void id(const void *row_);                                                           \
+	static void id(const void *row_);                                                          \
 	static struct check_test id##_test = {                                                     \
 		.name = title,                                                                     \
 		.run_row = id,                                                                     \

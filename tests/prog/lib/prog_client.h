@@ -59,8 +59,8 @@ void client_open(struct client *c, bool v6);
 void client_connect_near(struct client *c, uint32_t client_isn, uint32_t isn);
 
 /*
- * What comes out goes to this client: addresses, ports, MACs, its next seq, and the ack of all that it
- * has sent. Counts bytes and FIN as received.
+ * What comes out goes to this client: addresses, ports, MACs, its next seq, and the ack of all that
+ * it has sent. Counts bytes and FIN as received.
  */
 const struct packet *client_take(struct client *c, const struct result *r);
 
@@ -71,7 +71,7 @@ void client_expect_object(struct client *c, const struct result *r, uint32_t slo
 /* A bare ACK in place of the client's packet that acknowledges all that it has sent. */
 void client_expect_ack(struct client *c, const struct result *r);
 
-/* SYN cookies by an implementation of their own. `bits` as in cookie.h, the clock's bit included. */
+/* SYN cookies, implemented here once more. `bits` as in cookie.h, the clock's bit included. */
 struct cookie_key {
 	uint64_t key[2];
 };

@@ -7,6 +7,7 @@
 #include "prog_node.h"
 
 #define TTL 61
+#define MSS_MIN 1448 /* of a link of 1500 bytes, IPv4, with timestamps */
 
 void node_accept(struct node *n, int id, const struct packet *opening)
 {
@@ -128,4 +129,36 @@ void node_reply(struct node *n, struct client *c, const char *text)
 
 	expect_bytes("response", p->payload, p->len, text, strlen(text));
 	node_expect_text(n, client_ack(c), "");
+}
+
+/* Clones, then the packet itself, to a backend: their bytes are put together. */
+size_t node_gather(struct node *n, const struct result *r, char *bytes)
+{
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < r->n_clones; i++) {
+		EXPECT(r->clones[i].dev, n->id);
+		node_expect(n, &r->clones[i].packet);
+		memcpy(bytes + len, r->clones[i].packet.payload, r->clones[i].packet.len);
+		len += r->clones[i].packet.len;
+		EXPECT_TRUE(r->clones[i].packet.len <= MSS_MIN);
+	}
+	node_expect(n, expect_out(r, n->id));
+	EXPECT_TRUE(r->packet.len <= MSS_MIN);
+	EXPECT_TRUE(r->packet.flags & TCP_PSH);
+	memcpy(bytes + len, r->packet.payload, r->packet.len);
+	return len + r->packet.len;
+}
+
+/* The opening packet of a leg that begins at the client's `seq`. */
+void node_expect_opening(struct node *n, const struct client *c, int id, uint32_t seq,
+			 const struct result *r)
+{
+	struct packet opening = r->n_clones ? r->clones[0].packet : r->packet;
+
+	EXPECT(opening.seq, seq);
+	opening.len = 0;
+	node_accept(n, id, &opening);
+	EXPECT(n->seq, c->ack);
 }

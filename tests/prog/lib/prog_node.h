@@ -45,8 +45,15 @@ void node_expect(struct node *n, const struct packet *p);
 void node_expect_text(struct node *n, const struct result *r, const char *text);
 
 /*
- * The backend sends `text` and the client gets it whole; the client acknowledges, the backend is told.
+ * The backend sends `text` and the client gets it whole; it acknowledges, the backend is told.
  */
 void node_reply(struct node *n, struct client *c, const char *text);
+
+/* Joins the bytes of all segments of a run that go to the backend: clones, then the packet. */
+size_t node_gather(struct node *n, const struct result *r, char *bytes);
+
+/* The first segment of such a run opens a leg at the client's `seq`; its bytes are not counted. */
+void node_expect_opening(struct node *n, const struct client *c, int id, uint32_t seq,
+			 const struct result *r);
 
 #endif

@@ -150,9 +150,9 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 	uint64_t before[STAT_COUNT];
 	const char *complaint;
 	int i;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len,
-		    .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out,
-		    .ctx_size_out = sizeof(out), .data_size_out = RUN_FRAME_MAX);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len, .ctx_in = &in,
+		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out),
+		    .data_size_out = RUN_FRAME_MAX);
 
 	memset(r, 0, offsetof(struct result, clones));
 	r->frame = opts.data_out = arena_get(RUN_FRAME_MAX);

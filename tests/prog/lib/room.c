@@ -123,6 +123,7 @@ static void reset_addresses(void)
 	struct uplink_dev dev = { .ifindex = net_ifindex(NET_UPLINK) };
 	uint32_t one = 1, i;
 
+	map_clear("uplinks");
 	keys[0].addr = packet_addr(CLIENT_VIP4);
 	keys[1].addr = packet_addr(CLIENT_VIP6);
 	for (i = 0; i < 2; i++) {

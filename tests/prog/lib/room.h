@@ -38,17 +38,17 @@ enum room_pool {
 	POOL_FAR,
 	POOL_LOST,
 	POOL_HERE,
-	POOL_BOTH,  /* backends 1 and 2 in turn */
+	POOL_BOTH, /* backends 1 and 2 in turn */
 	POOL_EMPTY,
 };
 
 enum room_slot {
-	SLOT_SMALL = 1, /* one segment */
-	SLOT_BIG,	/* 14 KB */
-	SLOT_HUGE,	/* 64 KB */
-	SLOT_MOVED,	/* a redirect */
+	SLOT_SMALL = 1,	  /* one segment */
+	SLOT_BIG,	  /* 14 KB */
+	SLOT_HUGE,	  /* 64 KB */
+	SLOT_MOVED,	  /* a redirect */
 	SLOT_ERRORS = 10, /* + enum canned */
-	SLOT_OWN = 20,	/* for a test's own objects */
+	SLOT_OWN = 20,	  /* for a test's own objects */
 };
 
 /* Netns, object, maps; once. */

@@ -91,9 +91,9 @@ size_t room_answer(uint32_t slot, bool close, bool head_only, uint8_t *out, size
 void room_reset_objects(void)
 {
 	static const char *const errors[CANNED_COUNT] = {
-		[CANNED_400] = "400 Bad Request",	   [CANNED_403] = "403 Forbidden",
-		[CANNED_404] = "404 Not Found",		   [CANNED_408] = "408 Request Timeout",
-		[CANNED_414] = "414 URI Too Long",	   [CANNED_431] = "431 Fields Too Large",
+		[CANNED_400] = "400 Bad Request",	  [CANNED_403] = "403 Forbidden",
+		[CANNED_404] = "404 Not Found",		  [CANNED_408] = "408 Request Timeout",
+		[CANNED_414] = "414 URI Too Long",	  [CANNED_431] = "431 Fields Too Large",
 		[CANNED_503] = "503 Service Unavailable", [CANNED_505] = "505 Version",
 	};
 	int i;

@@ -64,7 +64,7 @@ int socket_listen(bool v6, uint16_t port, int backlog)
 }
 
 void socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
-		     const struct ip_addr *peer, uint16_t peer_port)
+		      const struct ip_addr *peer, uint16_t peer_port)
 {
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
 	struct sockaddr_storage from, to;

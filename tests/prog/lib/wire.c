@@ -79,8 +79,9 @@ void wire_send(const struct packet *p, enum net_dev dev, bool peer, bool is_part
 	struct virtio_net_hdr hdr = {};
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_halen = 6 };
 	struct iovec iov[2] = { { &hdr, sizeof(hdr) }, { frame, packet_build(p, frame) } };
-	struct msghdr msg = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov,
-			      .msg_iovlen = 2 };
+	struct msghdr msg = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov, .msg_iovlen = 2
+	};
 
 	if (receive_fd < 0) {
 		receive_fd = open_socket(ETH_P_ALL);
@@ -108,8 +109,9 @@ static size_t next_frame(struct virtio_net_hdr *hdr, uint8_t *frame, int *dev, i
 	struct iovec iov[2] = { { hdr, sizeof(*hdr) }, { frame, FRAME_MAX } };
 	struct pollfd wait = { .fd = receive_fd, .events = POLLIN };
 	struct sockaddr_ll from;
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = iov,
-			      .msg_iovlen = 2 };
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = iov, .msg_iovlen = 2
+	};
 	ssize_t n;
 	int i;
 

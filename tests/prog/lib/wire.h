@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs where they belong: attached to devices (tcx), with frames that really come in and go out.
- * Shows what bpf_prog_test_run cannot: CHECKSUM_PARTIAL, GSO packets, where a redirect goes, and a
- * hand-over that becomes a socket. Checksums and segmentation are told by the virtio_net_hdr of
- * packet sockets.
+ * Programs where they belong: attached to devices (tcx), with frames that really come in and go
+ * out. Shows what bpf_prog_test_run cannot: CHECKSUM_PARTIAL, GSO packets, where a redirect goes,
+ * and a hand-over that becomes a socket. Checksums and segmentation are told by the virtio_net_hdr
+ * of packet sockets.
  */
 #ifndef PROG_WIRE_H
 #define PROG_WIRE_H
@@ -11,8 +11,8 @@
 #include "prog_run.h"
 
 struct wire_frame {
-	int dev;	   /* gateway's device that it left by */
-	bool is_partial;   /* checksum left to the device: its field holds the pseudo header's sum */
+	int dev;	 /* gateway's device that it left by */
+	bool is_partial; /* checksum left to the device: its field holds the pseudo header's sum */
 	uint16_t gso_size; /* 0: one segment */
 	struct packet packet;
 };

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A component of many segments on its way to a client: what a run sends (its clones) is compared,
+ * byte for byte and number for number, with what must come.
+ */
+#ifndef PROG_DOWNLOAD_H
+#define PROG_DOWNLOAD_H
+
+#include "prog_client.h"
+
+#define DOWNLOAD_MSS 1448 /* IPv4 with timestamps */
+
+struct download {
+	struct client c;
+	uint32_t first;	  /* seq of the answer's first byte */
+	uint32_t req_seq; /* of the request, which is not acknowledged before the end */
+	uint32_t sent;	  /* end of what has been seen, from `first` */
+	uint32_t mss;	  /* payload bytes of a full segment */
+	size_t len;
+	bool close;
+	uint8_t wanted[BODY_MAX + HEAD_MAX];
+};
+
+extern struct download download;
+
+/* Asks for the object; begin: on a connection of its own. */
+struct result *download_ask(const char *text, uint32_t slot, bool close);
+struct result *download_begin(bool v6, const char *text, uint32_t slot, bool close);
+
+/* One segment at any place of the answer. */
+void download_expect_one(const struct packet *p, uint32_t offset);
+
+/* The clones continue the answer: `n` segments, full ones but for the last of the answer. */
+void download_expect(const struct result *r, int n);
+
+/* A pure ACK of everything up to `offset` of the answer. */
+struct result *download_ack(uint32_t offset);
+
+/* Takes and acknowledges segments up to the last one. */
+void download_run(struct result *r);
+
+/* The client's last ACK: answered with the ACK of the request. */
+void download_expect_over(const struct result *r);
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Requests with bodies on their way to a leg: no byte of a body is lost, sent twice to no purpose,
+ * or read as a request.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "peek.h"
+#include "prog_node.h"
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define POST_10 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+#define POST_100 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
+#define POST_CHUNKED "POST /1/p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define TEN "0123456789"
+
+TEST(body_one, "POST with its body in the same packet, then a component")
+{
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, POST_10 TEN);
+	EXPECT(peek_flow(&c).phase, REQUEST_START);
+	node_reply(&n, &c, OK_5);
+	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
+}
+
+/* Position decides what is a request, not the bytes. */
+TEST(body_hides_request, "a body that looks like a request is a body")
+{
+	static const char body[] = GET("/small");
+	char head[128];
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	sprintf(head, "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+		strlen(body) + 3);
+	node_open(&n, 1, &c, head);
+	EXPECT(peek_flow(&c).phase, REQUEST_BODY);
+	r = client_say(&c, body);
+	expect_counts(r, "");
+	node_expect_text(&n, r, body);
+	EXPECT(peek_flow(&c).phase, REQUEST_BODY);
+	node_expect_text(&n, client_say(&c, "end"), "end");
+	EXPECT(peek_flow(&c).phase, REQUEST_START);
+	node_reply(&n, &c, OK_5);
+	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
+}
+
+TEST(chunked_hides_request, "a chunk that looks like a request is a chunk")
+{
+	static const char chunk[] = GET("/small");
+	char line[64];
+	struct client c;
+	struct node n;
+
+	client_open(&c, true);
+	node_open(&n, 1, &c, POST_CHUNKED);
+	sprintf(line, "%zx\r\n", strlen(chunk));
+	node_expect_text(&n, client_say(&c, line), line);
+	node_expect_text(&n, client_say(&c, chunk), chunk);
+	EXPECT(peek_flow(&c).phase, REQUEST_CHUNKED);
+	node_expect_text(&n, client_say(&c, "\r\n0\r\n\r"), "\r\n0\r\n\r");
+	EXPECT(peek_flow(&c).phase, REQUEST_CHUNKED);
+	node_expect_text(&n, client_say(&c, "\n"), "\n");
+	EXPECT(peek_flow(&c).phase, REQUEST_START);
+	node_reply(&n, &c, OK_5);
+	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
+}
+
+TEST(chunked_bad, "a malformed chunk pins the flow: nothing behind it is read as a request")
+{
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, POST_CHUNKED);
+	r = client_say(&c, "zz\r\n" GET("/small"));
+	expect_counts(r, "PINNED");
+	node_expect_text(&n, r, "zz\r\n" GET("/small"));
+	r = client_say(&c, GET("/small"));
+	expect_counts(r, "");
+	node_expect_text(&n, r, GET("/small"));
+}
+
+TEST(body_gap, "body bytes behind a hole go on, and the backend's ACK of them comes back")
+{
+	struct packet second, third;
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, POST_100);
+	node_ack(&n);
+	second = client_packet(&c, TCP_ACK, TEN, 10);
+	c.seq += 10;
+	third = client_packet(&c, TCP_ACK, TEN, 10);
+	c.seq += 10;
+	r = client_run(&third);
+	expect_counts(r, "");
+	n.ack += 10;
+	node_expect_text(&n, r, TEN);
+	n.ack -= 20;
+	r = client_run(&second);
+	node_expect_text(&n, r, TEN);
+	n.ack += 10; /* the hole is filled: the backend has both */
+	r = node_ack(&n);
+	expect_counts(r, "");
+	client_take(&c, r);
+}
+
+struct body {
+	struct client c;
+	struct node n;
+	struct packet part; /* of the body, behind the stash */
+};
+
+/* A POST whose head came in two pieces; the last brought the body's first bytes. */
+static void post_in_pieces(struct body *b)
+{
+	static const char text[] =
+		"POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n" TEN;
+	const struct packet *p;
+	struct result *r;
+
+	client_open(&b->c, false);
+	expect_counts(client_send(&b->c, TCP_ACK, text, 20), "STASHED");
+	r = client_send(&b->c, TCP_ACK, text + 20, strlen(text) - 20);
+	p = expect_out(r, NET_NODE1);
+	node_accept(&b->n, 1, p);
+	expect_bytes("request", p->payload, p->len, text, strlen(text));
+	EXPECT(peek_flow(&b->c).body.left, 20);
+	b->part = client_packet(&b->c, TCP_ACK, TEN, 10);
+	node_expect_text(&b->n, client_send(&b->c, TCP_ACK, TEN, 10), TEN);
+}
+
+TEST(body_behind_stash, "the body goes on behind a stashed head")
+{
+	struct body b;
+
+	post_in_pieces(&b);
+	node_expect_text(&b.n, client_send(&b.c, TCP_ACK, TEN, 10), TEN);
+	node_reply(&b.n, &b.c, OK_5);
+	EXPECT(peek_flow(&b.c).stash, 0);
+}
+
+TEST(repeat_stash, "a repeated piece sends the stash again until the backend acknowledges it")
+{
+	struct body b;
+	struct packet first;
+	struct result *r;
+
+	post_in_pieces(&b);
+	first = client_packet(&b.c, TCP_ACK, "POST", 4);
+	first.seq = peek_leg(&b.c, 1).start;
+	r = client_run(&first);
+	EXPECT(expect_out(r, NET_NODE1)->seq, first.seq);
+	EXPECT(r->packet.len,
+	       strlen("POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n") + 10);
+}
+
+TEST(repeat_body, "a repeated body segment goes on itself, not the stash before it")
+{
+	struct body b;
+	struct result *r;
+
+	post_in_pieces(&b);
+	b.n.ack -= 10; /* it was lost */
+	node_ack(&b.n);
+	r = client_run(&b.part);
+	node_expect_text(&b.n, r, TEN);
+}
