@@ -338,6 +338,7 @@ enum leg_flag {
 	LEG_FIN = 1 << 1,	 /* the backend's FIN has been seen */
 	LEG_HEAD_STASHED = 1 << 2, /* part of a response's header block is in the stash */
 	LEG_REPLAY = 1 << 4, /* the request under way is in the stash, should the leg be closing */
+	LEG_UPGRADE = 1 << 5, /* the last request asks for another protocol */
 	LEG_QUEUED = 1 << 3, /* packets went through the veth's queue: none may overtake them */
 };
 

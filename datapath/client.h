@@ -23,6 +23,8 @@ static __always_inline __u32 client_rcv_ack(struct run *r, const struct flow *f)
 {
 	struct leg *leg = leg_of(r, f, f->active);
 
+	if (f->phase == REQUEST_HEAD)
+		return f->rcv_nxt;
 	if (leg)
 		return leg->acked + leg->delta_in;
 	return f->rcv_nxt - (f->reply & REPLY_ACTIVE ? f->req_len : 0);

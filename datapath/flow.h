@@ -160,8 +160,9 @@ __noinline __u64 flow_evict_score(struct flow *f NONNULL, __u32 clock)
 		return 2ULL << 32 | age;
 	if (flow_is_idle(f))
 		return 1ULL << 32 | age;
-	/* What only the client waits for, and it has been silent: an answer, an unfinished head. */
-	if (age > FLOW_SILENT && f->active == ACTIVE_KERNEL && !(f->flags & FLOW_PINNED))
+	/* Nobody but the client is concerned, and it has been silent: an answer, an unfinished head. */
+	if (age > FLOW_SILENT && !(f->flags & FLOW_PINNED) && !(f->reply & REPLY_AWAITED) &&
+	    (f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD || f->state == FLOW_CLOSING))
 		return age;
 	return 0;
 }

@@ -126,8 +126,13 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 		leg->asked_us = r->now_ns / 1000;
 	}
 	f->reply = (f->reply & ~REPLY_ACTIVE) | REPLY_AWAITED;
-	if (!(q->flags & HTTP_KEEP_ALIVE))
+	leg->flags &= ~LEG_UPGRADE;
+	if (q->flags & HTTP_UPGRADE && q->flags & HTTP_CONN_UPGRADE)
+		leg->flags |= LEG_UPGRADE;
+	if (!(q->flags & HTTP_KEEP_ALIVE)) {
 		leg->flags |= LEG_CLOSE;
+		f->flags |= FLOW_PINNED; /* what follows is no request (RFC 9112, 9.6) */
+	}
 	r->cursor += q->head_len - r->stashed;
 	if (r->stashed) {
 		r->replay = 1;
@@ -188,6 +193,8 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 
 	if (!pool)
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
+	if (leg && leg->flags & LEG_UPGRADE && !request_may_switch(r, f))
+		return request_early(); /* what follows a 101 is no request (RFC 9110, 7.8) */
 	if (leg && leg->state == LEG_OPENING && r->cursor != r->first && pool_has(pool, leg->key.backend))
 		return request_accept(skb, r, f, leg);
 	if (leg && request_leg_takes(r, leg, pool)) {

@@ -24,6 +24,8 @@ static __always_inline void response_pin(struct flow *f, struct leg *leg)
 static __always_inline void response_done(struct flow *f, struct leg *leg)
 {
 	leg->done++;
+	if (leg->flags & LEG_CLOSE)
+		f->flags |= FLOW_PINNED; /* no further request is executed (RFC 9112, 9.6) */
 	if (leg->done == leg->sent) {
 		leg->rphase = RESPONSE_IDLE;
 		f->reply = (f->reply & ~REPLY_AWAITED) | REPLY_DONE;

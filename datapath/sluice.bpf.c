@@ -11,17 +11,39 @@ static __always_inline bool addr_is_vip(const struct ip_addr *addr)
 	return bpf_map_lookup_elem(&vip_addrs, addr);
 }
 
+/* No room for a flow: the handshake's ACK is forgotten, the request gets 503 without a flow. */
+static __always_inline int uplink_full(struct __sk_buff *skb, struct run *r,
+				       const struct flow_key *key, const struct uplink *uplink)
+{
+	struct flow *f = &r->stateless;
+
+	count(STAT_FLOW_FULL);
+	if (!r->pkt.payload_len)
+		return VERDICT_DROP;
+	__builtin_memset(f, 0, sizeof(*f));
+	__builtin_memcpy(&f->key, key, sizeof(*key));
+	client_begin(r, f, uplink->mtu);
+	f->uplink = uplink->id;
+	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
+	f->rcv_nxt = r->pkt.seq + r->pkt.payload_len;
+	r->reply_flags = 0;
+	count(STAT_ERROR_503);
+	return open_error(skb, r, f, CANNED_503);
+}
+
 /* A segment that belongs to no flow: the last step of a handshake, or a stranger. */
 static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 					  struct flow_key *key, const struct uplink *uplink)
 {
 	struct pkt *p = &r->pkt;
+	int verdict, cookie = 0;
 	struct flow *f;
-	int verdict;
 
-	if (p->flags & TCP_ACK && !(p->flags & TCP_RST) && cookie_check(r)) {
+	if (p->flags & TCP_ACK && !(p->flags & TCP_RST))
+		cookie = cookie_check(r);
+	if (cookie > 0) {
 		if (!flow_insert(r, key))
-			return drop(STAT_FLOW_FULL);
+			return uplink_full(skb, r, key, uplink);
 		f = flow_at(r->flow_slot);
 		if (!f)
 			return VERDICT_DROP;
@@ -34,6 +56,8 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 	}
 	if (handshake_has_socket(skb, r))
 		return VERDICT_NEXT;
+	if (cookie < 0 && p->payload_len)
+		return drop(STAT_OUT_OF_ORDER); /* the first segment will be repeated */
 	count(STAT_COOKIE_BAD);
 	return handshake_reset(skb, r);
 }
@@ -47,7 +71,7 @@ static __always_inline bool uplink_reuses(struct run *r, const struct flow *f)
 	if (!flow_is_tombstone(f) || p->flags & TCP_RST ||
 	    !(seq_after(p->seq, f->rcv_nxt) || (p->has_ts && seq_after(p->tsval, f->ts_recent))))
 		return false;
-	return p->flags & TCP_SYN || cookie_check(r);
+	return p->flags & TCP_SYN || cookie_check(r) > 0;
 }
 
 /* True if the flow's last packet came in here too: the lookup of the uplink can be spared. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "peek.h"
 #include "prog_node.h"
@@ -291,8 +292,11 @@ TEST(overlap_old, "a packet that begins inside the request before")
 static void take_stashes(const struct client *holder)
 {
 	struct stash st = peek_stash(0);
+	struct timespec now;
 	uint32_t i;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	st.seen = (now.tv_sec * 1000000000ULL + now.tv_nsec) >> 26;
 	st.owner_slot = peek_flow_slot(holder) + 1;
 	st.owner_gen = peek_flow(holder).gen;
 	for (i = 0; i < ROOM_STASHES; i++)

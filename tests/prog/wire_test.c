@@ -308,6 +308,8 @@ TEST_ROWS(gso_cut, "a GSO packet that ends in a request for another pool is cut"
 		got += f.packet.len;
 		leg = peek_leg(&c, 1);
 		given = leg.rnxt - leg.start;
+		if (given > STASH_BYTES) /* the rest is left to the client's retransmission */
+			given = STASH_BYTES;
 	} while (got < given);
 	EXPECT(got, given);
 	EXPECT_TRUE(got <= strlen(head) + row->body);

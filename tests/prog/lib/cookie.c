@@ -36,6 +36,7 @@ static void sip_rounds(struct sip *s, int n)
 	}
 }
 
+/* Words, not bytes: there is no length word, the number of words follows from the family. */
 static uint64_t siphash24(const uint64_t *key, const uint64_t *words, size_t n)
 {
 	struct sip s = {
@@ -61,6 +62,7 @@ uint32_t cookie_of(const struct client *c, uint32_t isn, uint32_t clock, uint8_t
 {
 	const struct ip_addr *src = &c->addr, *dst = &c->vip;
 	uint64_t words[6];
+	uint32_t without_isn;
 	size_t n = 0;
 
 	if (c->v6) {
@@ -69,9 +71,11 @@ uint32_t cookie_of(const struct client *c, uint32_t isn, uint32_t clock, uint8_t
 		words[n++] = (uint64_t)dst->w[0] << 32 | dst->w[1];
 	}
 	words[n++] = (uint64_t)src->w[3] << 32 | dst->w[3];
-	words[n++] = (uint64_t)isn << 32 | (uint64_t)(clock & 0xffffff) << 8 | bits;
-	words[n++] = (uint64_t)htons(c->port) << 16 | htons(c->vip_port) | 24ULL << 56;
-	return ((uint32_t)siphash24(key->key, words, n) & 0xffffff00) | bits;
+	words[n++] = (uint64_t)htons(c->port) << 48 | (uint64_t)htons(c->vip_port) << 32 |
+		     (uint32_t)(clock << 8 | bits);
+	without_isn = siphash24(key->key, words, n);
+	words[n++] = (uint64_t)isn << 32;
+	return (uint32_t)siphash24(key->key, words, n) << 16 | (without_isn & 0xff) << 8 | bits;
 }
 
 static uint64_t now_ns(void)
