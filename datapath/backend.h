@@ -184,7 +184,8 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (p->flags & TCP_SYN || (p->flags & TCP_ACK && seq_after(p->ack, leg->rnxt)) ||
 	    p->seq - leg->base_out + LEG_WINDOW_MAX > 2 * LEG_WINDOW_MAX)
 		return drop(STAT_DROP_FORGED);
-	f->seen = run_clock(r);
+	if (seq_after(end, leg->snd_max)) /* repetitions do not show that the client is there */
+		f->seen = run_clock(r);
 	if (leg->state == LEG_OPENING)
 		leg->state = LEG_OPEN;
 	if (f->active != leg->index)

@@ -253,7 +253,10 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 
 	if (f->flags & FLOW_PINNED) {
 		__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
+		struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
 
+		if (p->payload_len && st && seq_before(p->seq, st->start + st->len))
+			return client_repeat(skb, r, f);
 		if (seq_after(end, f->rcv_nxt)) {
 			f->rcv_nxt = end;
 			leg->rnxt = end - leg->delta_in;

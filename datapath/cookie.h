@@ -125,17 +125,17 @@ __noinline int cookie_check(struct run *r NONNULL)
 	__u32 zero = 0, cookie = p->ack - 1, clock = r->now_ns >> COOKIE_CLOCK_SHIFT;
 	struct cookie_keys *keys = bpf_map_lookup_elem(&cookie_keys, &zero);
 	__u8 bits = cookie;
-	__u32 current, diff;
+	__u32 current, diff, old = ~0U;
 
 	if (!keys)
 		return 0;
 	clock -= (clock ^ (bits >> 7)) & 1;
 	current = keys->current & 1;
 	diff = cookie ^ cookie_value(r, cookie_key(keys, current), p->seq - 1, clock, bits);
-	if (diff & ~COOKIE_ISN_MASK && r->now_ns - keys->rotated_ns < COOKIE_KEY_OVERLAP_NS)
-		diff = cookie ^ cookie_value(r, cookie_key(keys, current ^ 1), p->seq - 1, clock, bits);
-	if (diff)
-		return diff & ~COOKIE_ISN_MASK ? 0 : -1;
+	if (diff && r->now_ns - keys->rotated_ns < COOKIE_KEY_OVERLAP_NS)
+		old = cookie ^ cookie_value(r, cookie_key(keys, current ^ 1), p->seq - 1, clock, bits);
+	if (diff && old)
+		return diff & ~COOKIE_ISN_MASK && old & ~COOKIE_ISN_MASK ? 0 : -1;
 	r->cookie.mss = cookie_mss[(bits >> 4) & 7];
 	r->cookie.wscale = cookie_wscale[(bits >> 1) & 7];
 	r->cookie.sack = bits & 1;

@@ -18,7 +18,7 @@
 #define FLOW_TIMEOUT_HEAD CLOCK_SECONDS(60) /* no request yet, or an unfinished head */
 #define FLOW_TIMEOUT_IDLE CLOCK_SECONDS(3600)
 #define FLOW_TIMEOUT_BUSY CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
-#define FLOW_SILENT 15 /* 1 s */
+#define FLOW_SILENT 4 /* 268 ms without a packet, where the bucket is full */
 #define FLOW_TIMEOUT_CLOSED CLOCK_SECONDS(60) /* 2 MSL and more than a cookie's life */
 
 static __always_inline bool lock_try(__u32 *word)

@@ -91,8 +91,14 @@ __noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 
 	f = leg ? flow_at(leg->flow) : NULL;
 	if (!f || !lock_try(&f->owner))
 		return LEG_WAYS;
-	if (leg->flow_gen == f->gen && flow_is_idle(f) && !seq_before(leg->told, leg->resp_pos))
-		leg_leave(f, leg);
+	if (leg->flow_gen == f->gen && flow_is_idle(f)) {
+		if (!seq_before(leg->told, leg->resp_pos)) {
+			leg_leave(f, leg);
+		} else { /* nobody could repeat what the client lacks */
+			f->state = FLOW_CLOSED;
+			leg->state = LEG_DEAD;
+		}
+	}
 	lock_release(&f->owner);
 	return leg->state == LEG_DEAD ? best : LEG_WAYS;
 }

@@ -10,7 +10,6 @@
 #include "leg.h"
 
 #define STASH_WAYS 8
-#define STASH_SILENT 15	       /* 1 s, in units of the coarse clock */
 #define STASH_FREE 0x7fffffff /* older than any */
 
 enum stash_kind { STASH_REQUEST, STASH_RESPONSE };
@@ -51,7 +50,7 @@ __noinline int stash_claim(struct run *r NONNULL, struct flow *f NONNULL, __u32 
 {
 	struct settings *s = settings_get();
 	__u32 clock = run_clock(r), hash = (r->flow_slot + kind) * 0x9e3779b1u, age;
-	__u32 best_age = STASH_SILENT, best = 0;
+	__u32 best_age = FLOW_SILENT, best = 0;
 	struct stash *st;
 
 	if (!s)

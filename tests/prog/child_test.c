@@ -145,33 +145,98 @@ TEST_ROWS(child_stash, "a request in pieces to a local backend becomes a socket"
 	socket_close_all();
 }
 
-/* Node's accept queue holds backlog + 1 connections. */
-TEST(queue_full, "full accept queue: sent back")
+/* A hand-over as backend_accept gets it, at an address of this netns. */
+static struct packet make_opening(struct client *c, bool v6)
 {
-	struct ip_addr here = packet_addr(CLIENT_VIP4);
+	struct ip_addr here = packet_addr(v6 ? CLIENT_VIP6 : CLIENT_VIP4);
 	struct backend_addr_key key = { .addr = here, .port = htons(NET_NODE_PORT) };
 	uint32_t id = 1;
-	int i;
 	struct packet p;
-	struct client c;
 	struct node n;
 
-	socket_listen(false, NET_NODE_PORT, 1);
 	room_map_update("backend_addrs", &key, &id);
-	wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
-	for (i = 0; i < 4; i++) {
-		client_open(&c, false);
-		p = client_packet(&c, TCP_PSH | TCP_ACK, GET("/1/a"), strlen(GET("/1/a")));
-		node_open(&n, 1, &c, GET("/1/a"));
-		p.dst = here;
-		p.dport = NET_NODE_PORT;
-		memcpy(p.mac_dst, net_peer_mac(NET_NODE1), 6);
-		memcpy(p.mac_src, net_mac(NET_NODE1), 6);
-		run_forget();
+	client_open(c, v6);
+	p = client_packet(c, TCP_PSH | TCP_ACK, GET("/1/a"), strlen(GET("/1/a")));
+	node_open(&n, 1, c, GET("/1/a"));
+	p.dst = here;
+	p.dport = NET_NODE_PORT;
+	memcpy(p.mac_dst, net_peer_mac(NET_NODE1), 6);
+	memcpy(p.mac_src, net_mac(NET_NODE1), 6);
+	return p;
+}
+
+/* Node's accept queue holds backlog + 1 connections. */
+TEST(queue_full, "full accept queue: sent back, at last 503")
+{
+	struct wire_frame f;
+	struct packet p;
+	struct client c;
+	int i;
+
+	socket_listen(false, NET_NODE_PORT, 1);
+	for (i = 0; i < 3; i++) {
+		p = make_opening(&c, false);
+		if (i == 0) {
+			wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
+			wire_attach(BACKEND_RETURN, NET_NODE1, false);
+		}
 		wire_send(&p, NET_NODE1, true, false, 0);
-		if (run_packet(BACKEND_ACCEPT, &p, NET_NODE1)->verdict == REDIRECT)
-			break;
 	}
-	socket_close_all();
-	EXPECT(i, 2);
+	do /* the hand-overs themselves are seen, too */
+		f = wire_receive();
+	while (f.dev != NET_UPLINK);
+	EXPECT(f.packet.dport, c.port);
+	EXPECT(f.packet.flags & TCP_FIN, TCP_FIN);
+	expect_bytes("status", f.packet.payload, 12, "HTTP/1.1 503", 12);
+	EXPECT(peek_flow(&c).state, FLOW_CLOSING);
+}
+
+struct closing_row {
+	const char *name;
+	bool v6, is_time_wait;
+};
+
+static const struct closing_row closing_rows[] = {
+	{ "FIN_WAIT1", false, false },
+	{ "IPv6 FIN_WAIT1", true, false },
+	{ "TIME_WAIT", false, true },
+	{ "IPv6 TIME_WAIT", true, true },
+};
+
+/* The kernel's table must not hide the listener from a fresh leg of the same 4-tuple. */
+TEST_ROWS(closing, "hand-over over an old socket", closing_rows)
+{
+	const struct closing_row *row = row_;
+	int listener = socket_listen(row->v6, NET_NODE_PORT, 4), fd;
+	struct pollfd wait = { .fd = listener, .events = POLLIN };
+	struct packet p, fin;
+	struct client c;
+	struct leg leg;
+
+	p = make_opening(&c, row->v6);
+	wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
+	wire_send(&p, NET_NODE1, true, true, 0);
+	if (poll(&wait, 1, 2000) != 1)
+		check_fail("first connection: expected one, actual none");
+	fd = accept(listener, NULL, NULL);
+	recv(fd, (char[256]){}, 256, 0);
+	close(fd);
+	leg = peek_leg(&c, 1);
+	if (row->is_time_wait) {
+		leg.state = LEG_OPEN;
+		peek_set_leg(&c, 1, &leg);
+		fin = p;
+		fin.seq += p.len;
+		fin.ack++; /* its FIN */
+		fin.len = 0;
+		fin.flags = TCP_FIN | TCP_ACK;
+		wire_send(&fin, NET_NODE1, true, true, 0);
+	}
+	p.seq += 5000;
+	p.ack += 7000;
+	leg.state = LEG_OPENING;
+	leg.start = p.seq;
+	peek_set_leg(&c, 1, &leg);
+	wire_send(&p, NET_NODE1, true, true, 0);
+	expect_child(listener, &c, GET("/1/a"));
 }

@@ -177,6 +177,20 @@ TEST_ROWS(both_fin, "close between client and leg", order_rows)
 	node_expect_text(&n, r, "");
 }
 
+TEST(response_closes, "FIN behind a response with `Connection: close` goes to the client")
+{
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_reply(&n, &c, OK_CLOSE);
+	r = node_send(&n, TCP_FIN | TCP_ACK, NULL, 0);
+	EXPECT(client_take(&c, r)->flags, TCP_FIN | TCP_ACK);
+	expect_counts(r, "");
+}
+
 TEST(fin_last_data, "FIN on the last bytes of a closing response")
 {
 	struct result *r;

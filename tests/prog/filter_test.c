@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "peek.h"
-#include "prog_node.h"
 
-#define GET_SMALL "GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
 #define L4_V4 34
 #define L4_V6 54
 
@@ -305,41 +303,4 @@ TEST(not_an_uplink, "a device that is no uplink: passed on")
 	r = run_packet(UPLINK_INGRESS, &p, NET_NODE1);
 	expect_verdict(r, NEXT);
 	expect_counts(r, "");
-}
-
-TEST(owner_busy, "a flow that another CPU holds: dropped and counted")
-{
-	struct result *r;
-	struct client c;
-	struct flow f;
-
-	client_open(&c, false);
-	f = peek_flow(&c);
-	f.owner = 1;
-	peek_set_flow(&c, &f);
-	r = client_say(&c, GET_SMALL);
-	expect_verdict(r, DROP);
-	expect_counts(r, "OWNER_BUSY");
-	f.owner = 0;
-	peek_set_flow(&c, &f);
-	c.seq -= strlen(GET_SMALL);
-	client_expect_object(&c, client_say(&c, GET_SMALL), SLOT_SMALL, false, false);
-	EXPECT(peek_flow(&c).owner, 0);
-}
-
-TEST(owner_busy_return, "the same for a backend's packet")
-{
-	struct result *r;
-	struct client c;
-	struct node n;
-	struct flow f;
-
-	client_open(&c, false);
-	node_open(&n, 1, &c, "GET /1/a HTTP/1.1\r\nHost: a\r\n\r\n");
-	f = peek_flow(&c);
-	f.owner = 1;
-	peek_set_flow(&c, &f);
-	r = node_ack(&n);
-	expect_verdict(r, DROP);
-	expect_counts(r, "OWNER_BUSY");
 }

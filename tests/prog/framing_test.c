@@ -181,6 +181,43 @@ TEST_ROWS(byte_by_byte, "byte by byte", framing_rows)
 	expect_followed(&c, row->end);
 }
 
+#define UPGRADE "GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+
+/* RFC 9110, 7.8: what follows is another protocol's, or a request: the response decides. */
+TEST(upgrade_wait, "bytes behind an Upgrade request wait for its response")
+{
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	r = client_say(&c, UPGRADE GET("/1/b"));
+	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW EARLY");
+	node_accept(&n, 1, expect_out(r, NET_NODE1));
+	EXPECT(r->packet.len, strlen(UPGRADE));
+	c.seq -= strlen(GET("/1/b"));
+	r = client_say(&c, GET("/1/b"));
+	expect_counts(r, "EARLY");
+	c.seq -= strlen(GET("/1/b"));
+	client_take(&c, node_say(&n, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"));
+	r = client_say(&c, GET("/2/b"));
+	expect_counts(r, "");
+	EXPECT(expect_out(r, NET_NODE1)->len, strlen(GET("/2/b")));
+}
+
+TEST(upgrade_refused, "an Upgrade that is answered with 200: requests go on")
+{
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, UPGRADE);
+	node_reply(&n, &c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));
+	node_reply(&n, &c, "HTTP/1.1 204 No\r\n\r\n");
+	expect_followed(&c, ENDS);
+}
+
 TEST(two_responses, "two pipelined requests: idle behind the second response")
 {
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -331,8 +368,7 @@ TEST(pinned_both, "a pinned flow passes anything, both ways, until both have clo
 	struct node n;
 
 	client_open(&c, false);
-	node_open(&n, 1, &c,
-		  "GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+	node_open(&n, 1, &c, UPGRADE);
 	node_reply(&n, &c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n");
 	node_reply(&n, &c, GET("/small"));
 	node_expect_text(&n, client_say(&c, GET("/small")), GET("/small"));

@@ -154,7 +154,9 @@ struct parked {
 /* Leg 1 is parked, leg 2 active and idle. */
 static void park_one(struct parked *k, bool v6)
 {
-	client_open(&k->c, v6);
+	client_init(&k->c, v6);
+	k->c.window = 4321;
+	client_connect(&k->c);
 	exchange_fresh(&k->c, &k->one, 1, "/1/a");
 	exchange_fresh(&k->c, &k->two, 2, "/2/a");
 }
@@ -195,6 +197,7 @@ TEST_ROWS(parked_data, "parked leg", probe_rows)
 		return;
 	p = expect_out(r, NET_NODE1);
 	EXPECT(p->flags, TCP_ACK);
+	EXPECT(p->window, k.c.window);
 	node_expect(&k.one, p);
 	EXPECT(peek_flow(&k.c).active, peek_leg(&k.c, 2).index);
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "peek.h"
 #include "prog_node.h"
@@ -236,6 +235,40 @@ TEST(repeat_piece_leg, "a stashed piece again, while an idle leg is the destinat
 			     false);
 }
 
+struct lost_row {
+	const char *name;
+	const char *begin, *end;
+};
+
+static const struct lost_row lost_rows[] = {
+	{ "GET", "GET /1/a HT", "TP/1.1\r\nHost: a\r\n\r\n" },
+	{ "GET with close", "GET /1/a HT", "TP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" },
+	{ "HTTP/1.0", "GET /1/a HT", "TP/1.0\r\nHost: a\r\n\r\n" },
+	{ "CONNECT", "CONNECT a:4", "43 HTTP/1.1\r\nHost: a:443\r\n\r\n" },
+};
+
+/* The stash was acknowledged: the client repeats no more than the last piece. */
+TEST_ROWS(lost_opening, "a lost opening segment made from a stash is made again", lost_rows)
+{
+	const struct lost_row *row = row_;
+	struct packet last;
+	struct result *r;
+	struct client c;
+	struct node n;
+	char bytes[256], whole[256];
+	uint32_t start;
+
+	client_open(&c, false);
+	start = c.seq;
+	sprintf(whole, "%s%s", row->begin, row->end);
+	expect_stashed(&c, client_send(&c, TCP_ACK, row->begin, strlen(row->begin)));
+	last = client_packet(&c, TCP_PSH | TCP_ACK, row->end, strlen(row->end));
+	node_expect_opening(&n, &c, 1, start, client_say(&c, row->end));
+	r = client_run(&last);
+	node_expect_opening(&n, &c, 1, start, r);
+	expect_bytes("request", bytes, node_gather(&n, r, bytes), whole, strlen(whole));
+}
+
 TEST(overlap, "the whole request after its first piece was stashed")
 {
 	static const char text[] = GET("/1/a");
@@ -254,109 +287,4 @@ TEST(overlap, "the whole request after its first piece was stashed")
 	node_expect_opening(&n, &c, 1, whole.seq, r);
 	expect_bytes("request", bytes, node_gather(&n, r, bytes), text, strlen(text));
 	node_reply(&n, &c, OK_5);
-}
-
-/* The packet begins inside the request before, which the kernel answered. */
-static struct packet overlapping(struct client *c, char *text, const char *path)
-{
-	struct packet p;
-	size_t len;
-
-	client_open(c, false);
-	p = client_packet(c, TCP_PSH | TCP_ACK, text, 0);
-	client_expect_object(c, client_say(c, GET("/small")), SLOT_SMALL, false, false);
-	len = sprintf(text, "%sGET %s HTTP/1.1\r\nHost: a\r\n\r\n", GET("/small"), path);
-	p.len = len;
-	p.ack = c->ack;
-	c->seq = p.seq + len;
-	return p;
-}
-
-TEST(overlap_old, "a packet that begins inside the request before")
-{
-	struct packet whole;
-	struct result *r;
-	struct client c;
-	struct node n;
-	char text[256], bytes[256];
-
-	whole = overlapping(&c, text, "/1/a");
-	r = client_run(&whole);
-	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
-	node_expect_opening(&n, &c, 1, whole.seq + strlen(GET("/small")), r);
-	expect_bytes("request", bytes, node_gather(&n, r, bytes), GET("/1/a"), strlen(GET("/1/a")));
-	node_reply(&n, &c, OK_5);
-}
-
-/* Takes every stash: for flow slots that do not end. */
-static void take_stashes(const struct client *holder)
-{
-	struct stash st = peek_stash(0);
-	struct timespec now;
-	uint32_t i;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	st.seen = (now.tv_sec * 1000000000ULL + now.tv_nsec) >> 26;
-	st.owner_slot = peek_flow_slot(holder) + 1;
-	st.owner_gen = peek_flow(holder).gen;
-	for (i = 0; i < ROOM_STASHES; i++)
-		peek_set_stash(i, &st);
-}
-
-static void give_stashes(void)
-{
-	struct stash st = {};
-	uint32_t i;
-
-	for (i = 0; i < ROOM_STASHES; i++)
-		peek_set_stash(i, &st);
-}
-
-TEST(no_stash, "no stash free: the piece is not accepted, the whole request is")
-{
-	struct client c, holder;
-	struct result *r;
-
-	client_open(&holder, false);
-	take_stashes(&holder);
-	client_open(&c, false);
-	r = client_send(&c, TCP_ACK, "GET /small", 10);
-	expect_verdict(r, DROP);
-	expect_counts(r, "STASH_FULL");
-	EXPECT(peek_flow(&c).phase, REQUEST_START);
-	c.seq -= 10;
-	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
-}
-
-TEST(no_stash_overlap, "no stash free for an overlapping packet: the repetition succeeds")
-{
-	struct client c, holder;
-	struct packet whole;
-	struct result *r;
-	struct node n;
-	char text[256], bytes[256];
-
-	client_open(&holder, false);
-	take_stashes(&holder);
-	whole = overlapping(&c, text, "/1/a");
-	client_run(&whole);
-	give_stashes();
-	r = client_run(&whole);
-	expect_verdict(r, REDIRECT);
-	node_expect_opening(&n, &c, 1, whole.seq + strlen(GET("/small")), r);
-	expect_bytes("request", bytes, node_gather(&n, r, bytes), GET("/1/a"), strlen(GET("/1/a")));
-}
-
-TEST(stash_of_the_dead, "the stash of a flow that is over is free")
-{
-	struct client c, holder;
-	struct flow f;
-
-	client_open(&holder, false);
-	take_stashes(&holder);
-	f = peek_flow(&holder);
-	f.state = FLOW_CLOSED;
-	peek_set_flow(&holder, &f);
-	client_open(&c, false);
-	expect_stashed(&c, client_send(&c, TCP_ACK, "GET /small", 10));
 }

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Full tables: which entry of a bucket gives way, and what is refused. All flows (or legs) are in
- * one bucket; ages are written into the entries.
+ * The table of flows, full: which entry of a bucket gives way, and what is refused. All flows are
+ * in one bucket; ages are written into the entries. Legs and stashes: leg_table_test.c.
  */
 #include <string.h>
-#include <time.h>
 
 #include "peek.h"
 #include "prog_node.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-#define CLOCK_SHIFT 26
-#define SECONDS(s) ((uint32_t)((s) * 1000000000ULL >> CLOCK_SHIFT))
-
-static uint32_t coarse_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec * 1000000000ULL + now.tv_nsec) >> CLOCK_SHIFT;
-}
 
 static void one_bucket(void)
 {
@@ -34,10 +23,12 @@ static void one_bucket(void)
 enum kind {
 	EXPIRED, /* idle, but for more than an hour */
 	TOMBSTONE,
-	IDLE_OLD,  /* 100 s */
-	IDLE,	   /* 10 s */
-	ANSWERING, /* the kernel's answer is not acknowledged */
-	AWAITING,  /* a response is due */
+	IDLE_OLD,      /* 100 s */
+	IDLE,	       /* 10 s */
+	ANSWERING_OLD, /* the kernel's answer is not acknowledged: 100 s */
+	ANSWERING,     /* 50 s */
+	ANSWERING_NOW, /* less than a second */
+	AWAITING,      /* a response is due */
 	IN_BODY,
 	IN_HEAD,
 	PINNED,
@@ -63,26 +54,36 @@ static void make_kind(const struct client *c, enum kind kind)
 	case IDLE:
 		age = 10;
 		break;
+	case ANSWERING_OLD:
+		age = 100;
+		/* fall through */
 	case ANSWERING:
 		f.reply = REPLY_ACTIVE;
 		break;
+	case ANSWERING_NOW:
+		f.reply = REPLY_ACTIVE;
+		age = 0;
+		break;
 	case AWAITING:
 		f.reply = REPLY_AWAITED;
+		f.active = 0;
 		break;
 	case IN_BODY:
 		f.phase = REQUEST_BODY;
+		f.active = 0;
 		break;
 	case IN_HEAD:
 		f.phase = REQUEST_HEAD;
 		break;
 	case PINNED:
 		f.flags |= FLOW_PINNED;
+		f.active = 0;
 		break;
 	case CLOSING:
 		f.state = FLOW_CLOSING;
 		break;
 	}
-	f.seen = coarse_clock() - SECONDS(age);
+	f.seen = peek_clock() - PEEK_SECONDS(age);
 	peek_set_flow(c, &f);
 }
 
@@ -110,6 +111,10 @@ static const struct evict_row evict_rows[] = {
 	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_HEAD, IDLE, CLOSING, AWAITING },
 	  5,
 	  "COOKIE_OK FLOW_EVICTED" },
+	{ "silent clients that the kernel waits for, last",
+	  { PINNED, AWAITING, ANSWERING, IN_BODY, ANSWERING_OLD, AWAITING, CLOSING, IN_HEAD },
+	  4,
+	  "COOKIE_OK FLOW_EVICTED" },
 	{ "a silent client's answer before what a backend works on",
 	  { PINNED, AWAITING, ANSWERING, IN_BODY, IN_BODY, PINNED, PINNED, AWAITING },
 	  2,
@@ -119,7 +124,7 @@ static const struct evict_row evict_rows[] = {
 	  4,
 	  "COOKIE_OK FLOW_EVICTED" },
 	{ "all busy",
-	  { PINNED, AWAITING, AWAITING, IN_BODY, IN_BODY, PINNED, PINNED, AWAITING },
+	  { PINNED, AWAITING, ANSWERING_NOW, IN_BODY, IN_BODY, PINNED, AWAITING, ANSWERING_NOW },
 	  -1,
 	  "FLOW_FULL" },
 };
@@ -146,6 +151,31 @@ TEST_ROWS(evict, "full bucket", evict_rows)
 		check_step("way %d", i);
 		EXPECT(peek_flow_slot(&c[i]), i == row->victim ? -1 : i);
 	}
+}
+
+TEST(full_503, "no room for a flow: the request gets 503, and no flow")
+{
+	struct client c[FLOW_WAYS], last;
+	struct packet first;
+	struct result *r;
+	int i;
+
+	one_bucket();
+	for (i = 0; i < FLOW_WAYS; i++) {
+		client_open(&c[i], false);
+		make_kind(&c[i], AWAITING);
+	}
+	client_init(&last, true);
+	client_syn(&last);
+	expect_counts(client_ack(&last), "FLOW_FULL");
+	first = client_packet(&last, TCP_PSH | TCP_ACK, GET("/small"), strlen(GET("/small")));
+	r = client_say(&last, GET("/small"));
+	expect_counts(r, "FLOW_FULL ERROR_503");
+	client_expect_object(&last, r, SLOT_ERRORS + CANNED_503, true, false);
+	r = client_run(&first); /* the answer was lost */
+	expect_counts(r, "FLOW_FULL ERROR_503");
+	EXPECT(peek_flow_slot(&last), -1);
+	EXPECT(peek_flows(), FLOW_WAYS);
 }
 
 TEST(full_again, "a connection that was refused is taken when there is room")
@@ -259,7 +289,7 @@ TEST_ROWS(timeout, "timeout", timeout_rows)
 	f = peek_flow(&c);
 	if (row->fresh)
 		f.reply = 0;
-	f.seen = coarse_clock() - SECONDS(row->age_s);
+	f.seen = peek_clock() - PEEK_SECONDS(row->age_s);
 	peek_set_flow(&c, &f);
 	c.tsval = 5;
 	r = client_ack(&c);
@@ -296,7 +326,7 @@ TEST(generation, "nothing of the flow before is left in a slot that is used agai
 	f = peek_flow(&old);
 	EXPECT_TRUE(f.cwnd != 0);
 	f.state = FLOW_CLOSED;
-	f.seen -= SECONDS(100);
+	f.seen -= PEEK_SECONDS(100);
 	f.stash = 3;
 	f.legs[1] = 7;
 	peek_set_flow(&old, &f);
@@ -311,92 +341,4 @@ TEST(generation, "nothing of the flow before is left in a slot that is used agai
 	EXPECT(f.reply, 0);
 	EXPECT(f.req_len, 0);
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
-}
-
-static void one_leg_bucket(void)
-{
-	struct settings settings = room_settings();
-
-	settings.leg_mask = 0;
-	room_set_settings(&settings);
-}
-
-TEST(leg_full, "full bucket of legs: 503, and with another member of the pool as well")
-{
-	struct client c[LEG_WAYS + 1];
-	struct result *r;
-	struct node n;
-	int i;
-
-	one_leg_bucket();
-	for (i = 0; i < LEG_WAYS; i++) {
-		client_open(&c[i], false);
-		node_open(&n, 1, &c[i], GET("/1/a"));
-	}
-	client_open(&c[i], false);
-	r = client_say(&c[i], GET("/both/a"));
-	expect_counts(r, "LEG_FULL*2 ERROR_503");
-	client_expect_object(&c[i], r, SLOT_ERRORS + CANNED_503, true, false);
-}
-
-struct free_row {
-	const char *name;
-	bool dead; /* the leg itself; else its flow */
-};
-
-static const struct free_row free_rows[] = { { "dead leg", true },
-					     { "leg of a closed flow", false } };
-
-TEST_ROWS(leg_free, "an entry for a fresh leg", free_rows)
-{
-	const struct free_row *row = row_;
-	struct client c[LEG_WAYS + 1];
-	struct node n;
-	struct flow f;
-	struct leg leg;
-	int i, slot;
-
-	one_leg_bucket();
-	for (i = 0; i < LEG_WAYS; i++) {
-		client_open(&c[i], false);
-		node_open(&n, 1, &c[i], GET("/1/a"));
-	}
-	slot = peek_leg_slot(&c[6], 1);
-	if (row->dead) {
-		leg = peek_leg(&c[6], 1);
-		leg.state = LEG_DEAD;
-		peek_set_leg(&c[6], 1, &leg);
-	} else {
-		f = peek_flow(&c[6]);
-		f.state = FLOW_CLOSED;
-		peek_set_flow(&c[6], &f);
-	}
-	client_open(&c[LEG_WAYS], true);
-	node_open(&n, 1, &c[LEG_WAYS], GET("/1/a"));
-	EXPECT(peek_leg_slot(&c[LEG_WAYS], 1), slot);
-}
-
-/* One address and port of a client at two VIPs: a backend's socket can serve one of them only. */
-TEST(leg_twin, "a tuple that another connection of the client holds: another backend")
-{
-	struct vip_key key = { .addr = packet_addr(CLIENT_VIP4), .port = 0x901f /* 8080 */ };
-	struct vip vip = { .id = 2, .default_pool = POOL_BOTH };
-	struct client c, twin;
-	struct result *r;
-	uint32_t id = 2;
-	struct node n;
-
-	room_map_update("vips", &key, &vip);
-	room_map_update("vip_list", &id, &key);
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	client_init(&twin, false);
-	twin.port = c.port;
-	twin.vip_port = 8080;
-	client_connect(&twin);
-	r = client_say(&twin, GET("/both/a"));
-	expect_out(r, NET_NODE2);
-	expect_counts(r, "REQUESTS MISS_ROUTE LEG_FULL LEG_NEW");
-	node_reply(&n, &c, OK_5);
-	room_map_delete("vips", &key);
 }

@@ -116,6 +116,24 @@ TEST(body_gap, "body bytes behind a hole go on, and the backend's ACK of them co
 	client_take(&c, r);
 }
 
+TEST(body_end_and_request,
+     "the end of a body, already answered, and a component's request in one packet")
+{
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, POST_10);
+	node_reply(&n, &c, OK_5);
+	r = client_say(&c, TEN GET("/small"));
+	expect_counts(r, "EARLY");
+	node_expect_text(&n, r, TEN);
+	node_ack(&n);
+	c.seq -= strlen(GET("/small"));
+	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
+}
+
 struct body {
 	struct client c;
 	struct node n;

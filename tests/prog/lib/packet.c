@@ -257,6 +257,7 @@ const char *packet_parse(const uint8_t *frame, size_t len, struct packet *p)
 		memcpy(&p->src.w[3], ip + 12, 4);
 		memcpy(&p->dst.w[3], ip + 16, 4);
 		p->ttl = ip[8];
+		p->fragment = get16(ip + 6);
 		ip_len = get16(ip + 2);
 		if (ip[0] != 0x45 || ip[9] != 6)
 			return "not a plain IPv4 header with TCP";

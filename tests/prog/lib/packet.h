@@ -26,6 +26,7 @@ struct packet {
 	uint8_t mac_src[6], mac_dst[6];
 	struct ip_addr src, dst;
 	uint16_t sport, dport, window;
+	uint16_t fragment; /* IPv4: flags and offset; packet_build() sets DF */
 	uint32_t seq, ack;
 	bool v6;
 	uint8_t flags, ttl;

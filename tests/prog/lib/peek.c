@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "peek.h"
 
@@ -104,4 +105,12 @@ struct stash peek_stash(uint32_t slot)
 void peek_set_stash(uint32_t slot, const struct stash *stash)
 {
 	room_map_update("stashes", &slot, stash);
+}
+
+uint32_t peek_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec * 1000000000ULL + now.tv_nsec) >> 26;
 }

@@ -22,6 +22,10 @@ int peek_leg_slot(const struct client *c, uint16_t backend);
 struct leg peek_leg(const struct client *c, uint16_t backend);
 void peek_set_leg(const struct client *c, uint16_t backend, const struct leg *leg);
 
+/* The datapath's coarse clock, and seconds in its units. */
+uint32_t peek_clock(void);
+#define PEEK_SECONDS(s) ((uint32_t)((s) * 1000000000ULL >> 26))
+
 struct stash peek_stash(uint32_t slot);
 void peek_set_stash(uint32_t slot, const struct stash *stash);
 

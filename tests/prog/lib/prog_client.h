@@ -80,6 +80,9 @@ uint32_t cookie_of(const struct client *c, uint32_t isn, uint32_t clock, uint8_t
 uint32_t cookie_clock(void);
 struct cookie_key cookie_key(int generation); /* 0: the current one after room_reset() */
 
+/* Sets c->ack to what is no cookie of this connection under either key, not even by chance. */
+void client_forge_ack(struct client *c);
+
 /* Keys as after `generation` rotations, the last one `age_ns` ago. */
 void room_set_cookie_keys(int generation, uint64_t age_ns);
 
