@@ -144,7 +144,9 @@ static void choose_sizes(const char *level, uint32_t flows, struct loader_sizes 
 	}
 	sizes->legs = pinned_entries(level, "leg_buckets") * LEG_WAYS;
 	if (!sizes->legs)
-		sizes->legs = 2 * sizes->flows; /* a connection that changes destinations holds several */;
+		sizes->legs = 2 * sizes->flows; /* a connection that changes destinations holds
+						   several */
+	;
 	sizes->stashes = pinned_entries(level, "stashes");
 	if (sizes->stashes)
 		return;

@@ -12,7 +12,8 @@
 
 /*
  * skb->tc_index of packets that need no look at the socket: they belong to an open leg. It survives
- * bpf_redirect_peer(), and nobody but a program of this host can set it. Without it the leg is asked.
+ * bpf_redirect_peer(), and nobody but a program of this host can set it. Without it the leg is
+ * asked.
  */
 #define ACCEPT_PASS 0x5c1c
 
@@ -75,8 +76,8 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 {
 	struct bpf_tcp_req_attrs *attrs = &r->attrs;
 	__u32 mss = f->mss, min = r->pkt.is_v6 ? 1220 : 536;
-	struct bpf_sock *sk = tuple_lookup(skb, r, &r->seg.src, r->seg.sport, &r->seg.dst,
-					   r->seg.dport);
+	struct bpf_sock *sk =
+		tuple_lookup(skb, r, &r->seg.src, r->seg.sport, &r->seg.dst, r->seg.dport);
 	struct sock *listener;
 	int err;
 
@@ -116,8 +117,9 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 }
 
 /*
- * The packet found a closing socket: it becomes a RST that ends that one, and its clone comes in again
- * behind it and finds the listener. Once: what closes then still is a refusal. r->seg as above.
+ * The packet found a closing socket: it becomes a RST that ends that one, and its clone comes in
+ * again behind it and finds the listener. Once: what closes then still is a refusal. r->seg as
+ * above.
  */
 static __always_inline int accept_over_closing(struct __sk_buff *skb, struct run *r)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Packets of a backend on their way to the client. Nothing is translated unless this backend owns a
- * leg of the flow and the packet's numbers lie in it. Packets of a parked leg never reach the client;
- * an idle leg that the backend closes is ended with RST, which frees its 4-tuple, and the client's
- * connection stays.
+ * leg of the flow and the packet's numbers lie in it. Packets of a parked leg never reach the
+ * client; an idle leg that the backend closes is ended with RST, which frees its 4-tuple, and the
+ * client's connection stays.
  */
 #ifndef SLUICE_BACKEND_H
 #define SLUICE_BACKEND_H
@@ -98,7 +98,8 @@ static __always_inline int backend_fin(struct __sk_buff *skb, struct run *r, boo
 		leg_leave(f, leg);
 		return backend_reset(skb, r, local);
 	}
-	/* The client's ACK is under way: the backend repeats its FIN, or the next request ends the leg. */
+	/* The client's ACK is under way: the backend repeats its FIN, or the next request ends the
+	 * leg. */
 	if (keep && backend_is_quiet(f, leg) && !r->pkt.payload_len)
 		return VERDICT_DROP;
 	if (keep && leg->rphase == RESPONSE_HEAD && seq_before(r->pkt.ack, leg->rnxt))
@@ -227,7 +228,8 @@ static __always_inline bool leg_still(const struct leg *leg, const struct leg_ke
 }
 
 /* A packet from backend `id` to a client. Returns a verdict. */
-static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, __u32 id, bool local)
+static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, __u32 id,
+					  bool local)
 {
 	struct settings *s = settings_get();
 	struct backend *b = backend_at(id);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Packets of a client that belong to a flow: the TCP state machine of the gateway's side. While the
- * kernel is the destination it is the TCP peer; while a leg is, most packets are passed on to it and
- * Node's own TCP is the peer.
+ * kernel is the destination it is the TCP peer; while a leg is, most packets are passed on to it
+ * and Node's own TCP is the peer.
  */
 #ifndef SLUICE_CLIENT_H
 #define SLUICE_CLIENT_H
@@ -48,7 +48,8 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 	leg->rnxt = f->rcv_nxt - leg->delta_in;
 	if (r->replay) {
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
-		if (!st || stash_append(skb, r, st, p->payload_off + r->first, r->cursor - r->first))
+		if (!st ||
+		    stash_append(skb, r, st, p->payload_off + r->first, r->cursor - r->first))
 			return drop(STAT_STASH_FULL);
 		verdict = forward_stash(skb, r, f, leg);
 	} else if (r->cursor == p->payload_len) {
@@ -87,9 +88,9 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 }
 
 /*
- * Bytes are missing before this packet. Inside a body of known length it may go on to the leg, whose
- * TCP puts it in order: the body is counted by position, and what fills the gap is taken as repeated.
- * A head must be seen in order.
+ * Bytes are missing before this packet. Inside a body of known length it may go on to the leg,
+ * whose TCP puts it in order: the body is counted by position, and what fills the gap is taken as
+ * repeated. A head must be seen in order.
  */
 static __always_inline int client_gap(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -194,8 +195,9 @@ static __always_inline int client_closing(struct __sk_buff *skb, struct run *r, 
 
 	if (f->reply & REPLY_ACTIVE) {
 		/* Its timer repeats the request, or its own FIN: what we sent last is missing. */
-		if (p->ack == f->snd_una && (p->flags & TCP_FIN ||
-		    (p->payload_len && !seq_after(p->seq + p->payload_len, f->rcv_nxt))))
+		if (p->ack == f->snd_una &&
+		    (p->flags & TCP_FIN ||
+		     (p->payload_len && !seq_after(p->seq + p->payload_len, f->rcv_nxt))))
 			return reply_on_timeout(skb, r, f);
 		return VERDICT_DROP;
 	}
@@ -289,8 +291,8 @@ static __always_inline int client_challenge(struct __sk_buff *skb, struct run *r
 
 /*
  * RST: believed at the exact next byte only (RFC 5961, 3.2). Three numbers may be that: what the
- * client was last told (it answers a challenge with it), what it has sent, and one more if a FIN was
- * not taken.
+ * client was last told (it answers a challenge with it), what it has sent, and one more if a FIN
+ * was not taken.
  */
 static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, struct flow *f)
 {

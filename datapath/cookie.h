@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SYN cookies. The initial sequence number is 24 bits of SipHash-2-4 over addresses, ports, a clock of
- * 2^34 ns (17 s) and the 8 option bits, followed by those bits. 16 of the 24 cover the client's ISN
- * too; 8 do not, so that later segments of a first flight whose beginning was lost can be told from
- * strangers:
+ * SYN cookies. The initial sequence number is 24 bits of SipHash-2-4 over addresses, ports, a clock
+ * of 2^34 ns (17 s) and the 8 option bits, followed by those bits. 16 of the 24 cover the client's
+ * ISN too; 8 do not, so that later segments of a first flight whose beginning was lost can be told
+ * from strangers:
  *
  *   31              16 15         8 7      6    4 3    1 0
  *   [ MAC with ISN ][ MAC without ][ clock & 1 ][ MSS ][ wscale ][ SACK ]
@@ -116,8 +116,9 @@ __noinline int cookie_make(struct run *r NONNULL)
 #define COOKIE_ISN_MASK 0xffff0000u /* bits that depend on the client's ISN */
 
 /*
- * Checks the ACK of a handshake (or the data that follows at once): 1 and run.cookie. 0: none of ours.
- * -1: a cookie of this tuple and time, but not the segment behind the SYN (wrong once in 256 cases).
+ * Checks the ACK of a handshake (or the data that follows at once): 1 and run.cookie. 0: none of
+ * ours. -1: a cookie of this tuple and time, but not the segment behind the SYN (wrong once in 256
+ * cases).
  */
 __noinline int cookie_check(struct run *r NONNULL)
 {
@@ -133,7 +134,8 @@ __noinline int cookie_check(struct run *r NONNULL)
 	current = keys->current & 1;
 	diff = cookie ^ cookie_value(r, cookie_key(keys, current), p->seq - 1, clock, bits);
 	if (diff && r->now_ns - keys->rotated_ns < COOKIE_KEY_OVERLAP_NS)
-		old = cookie ^ cookie_value(r, cookie_key(keys, current ^ 1), p->seq - 1, clock, bits);
+		old = cookie ^
+		      cookie_value(r, cookie_key(keys, current ^ 1), p->seq - 1, clock, bits);
 	if (diff && old)
 		return diff & ~COOKIE_ISN_MASK && old & ~COOKIE_ISN_MASK ? 0 : -1;
 	r->cookie.mss = cookie_mss[(bits >> 4) & 7];

@@ -41,8 +41,8 @@ static __always_inline __u64 csum_pseudo(const struct ip_addr *src, const struct
 	return sum + src->w[3] + dst->w[3];
 }
 
-/* Sum of `len` payload bytes of the packet from offset `off`, read back in pieces. Only needed where
- * checksums are real, so it may cost a little. */
+/* Sum of `len` payload bytes of the packet from offset `off`, read back in pieces. Only needed
+ * where checksums are real, so it may cost a little. */
 __noinline int csum_payload(struct __sk_buff *skb, struct run *r NONNULL, __u32 off, __u32 len)
 {
 	__u32 done = 0;

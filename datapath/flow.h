@@ -17,8 +17,9 @@
 #define CLOCK_SECONDS(s) ((__u64)(s) * 1000000000ULL >> CLOCK_SHIFT)
 #define FLOW_TIMEOUT_HEAD CLOCK_SECONDS(60) /* no request yet, or an unfinished head */
 #define FLOW_TIMEOUT_IDLE CLOCK_SECONDS(3600)
-#define FLOW_TIMEOUT_BUSY CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
-#define FLOW_SILENT 4 /* 268 ms without a packet, where the bucket is full */
+#define FLOW_TIMEOUT_BUSY                                                                          \
+	CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
+#define FLOW_SILENT 4	    /* 268 ms without a packet, where the bucket is full */
 #define FLOW_TIMEOUT_CLOSED CLOCK_SECONDS(60) /* 2 MSL and more than a cookie's life */
 
 static __always_inline bool lock_try(__u32 *word)
@@ -160,7 +161,8 @@ __noinline __u64 flow_evict_score(struct flow *f NONNULL, __u32 clock)
 		return 2ULL << 32 | age;
 	if (flow_is_idle(f))
 		return 1ULL << 32 | age;
-	/* Nobody but the client is concerned, and it has been silent: an answer, an unfinished head. */
+	/* Nobody but the client is concerned, and it has been silent: an answer, an unfinished
+	 * head. */
 	if (age > FLOW_SILENT && !(f->flags & FLOW_PINNED) && !(f->reply & REPLY_AWAITED) &&
 	    (f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD || f->state == FLOW_CLOSING))
 		return age;
@@ -193,7 +195,8 @@ __noinline int flow_insert(struct run *r NONNULL, struct flow_key *key NONNULL)
 		if (!f)
 			continue;
 		if (b->tags[way] == tag && key_equal(&f->key, key))
-			score = 6ULL << 32; /* the same connection's tombstone, or its twin's entry */
+			score = 6ULL << 32; /* the same connection's tombstone, or its twin's entry
+					     */
 		else if (b->tags[way])
 			score = flow_evict_score(f, clock);
 		if (score > best) {

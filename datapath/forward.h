@@ -101,7 +101,8 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 			return VERDICT_REFUSED;
 		if (result == ACCEPT_WAIT)
 			return drop(STAT_DROP_STALE);
-		if (result == ACCEPT_CLOSING) { /* uplink_local() knows what to do, in a second pass */
+		if (result == ACCEPT_CLOSING) { /* uplink_local() knows what to do, in a second pass
+						 */
 			r->out_ifindex = skb->ifindex;
 			verdict = VERDICT_INGRESS;
 		}
@@ -166,13 +167,13 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 	verdict = forward_address(skb, r, f, leg, b);
 	if (verdict == VERDICT_DROP)
 		return verdict;
-	return forward_pieces(skb, r, f, leg, verdict, b->mtu, st->bytes,
-			      st->start - leg->delta_in, leg->told, st->len);
+	return forward_pieces(skb, r, f, leg, verdict, b->mtu, st->bytes, st->start - leg->delta_in,
+			      leg->told, st->len);
 }
 
 /*
- * Sends the first `keep` payload bytes of the packet, the rest is not accepted: as segments, because
- * what is cut is no GSO packet any more. More than STASH_BYTES are left to the client's
+ * Sends the first `keep` payload bytes of the packet, the rest is not accepted: as segments,
+ * because what is cut is no GSO packet any more. More than STASH_BYTES are left to the client's
  * retransmission. Returns a verdict.
  */
 __noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
@@ -187,8 +188,8 @@ __noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	if (keep > STASH_BYTES)
 		keep = STASH_BYTES;
 	barrier_var(keep);
-	if (keep && (keep > STASH_BYTES ||
-		     bpf_skb_load_bytes(skb, r->pkt.payload_off, r->http.buf, keep)))
+	if (keep &&
+	    (keep > STASH_BYTES || bpf_skb_load_bytes(skb, r->pkt.payload_off, r->http.buf, keep)))
 		return drop(STAT_DROP_OTHER);
 	verdict = forward_address(skb, r, f, leg, b);
 	if (verdict == VERDICT_DROP)
@@ -204,9 +205,9 @@ __noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct 
 
 /*
  * Tells the active leg, which is idle, the client's last ack before another destination takes over:
- * else its retransmission timer would fire for data that has arrived. A leg that has sent its FIN is
- * ended with RST instead, which frees its 4-tuple for a fresh one. With `restore` the packet is put
- * together again from run.hdr and the payload in run.http.buf. 0 or -1.
+ * else its retransmission timer would fire for data that has arrived. A leg that has sent its FIN
+ * is ended with RST instead, which frees its 4-tuple for a fresh one. With `restore` the packet is
+ * put together again from run.hdr and the payload in run.http.buf. 0 or -1.
  */
 __noinline int forward_park(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			    __u32 restore)
@@ -219,7 +220,8 @@ __noinline int forward_park(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (!leg || (leg->told == leg->resp_pos && !fin))
 		return 0;
 	if (restore && (n > HTTP_BUF_BYTES || skb->gso_segs > 1 || r->cursor || r->stashed))
-		return fin ? -1 : 0; /* cannot be put together again; the leg's probe will be answered */
+		return fin ? -1 : 0; /* cannot be put together again; the leg's probe will be
+					answered */
 	err = forward_bare(skb, r, f, leg, fin ? TCP_RST | TCP_ACK : TCP_ACK);
 	if (fin) {
 		leg->state = LEG_DEAD;

@@ -37,7 +37,8 @@ __noinline int handshake_syn(struct __sk_buff *skb, struct run *r NONNULL, __u32
 	segment_turn(r);
 	store_u32(o, bpf_htonl(TCPOPT_MSS << 24 | 4 << 16 | (mss & 0xffff)));
 	if (p->has_ts) {
-		store_u16(o + 4, p->sack_ok ? bpf_htons(TCPOPT_SACK_OK << 8 | 2) : bpf_htons(0x0101));
+		store_u16(o + 4,
+			  p->sack_ok ? bpf_htons(TCPOPT_SACK_OK << 8 | 2) : bpf_htons(0x0101));
 		store_u16(o + 6, bpf_htons(TCPOPT_TS << 8 | 10));
 		store_u32(o + 8, bpf_htonl(s->tsval));
 		store_u32(o + 12, bpf_htonl(s->tsecr));
@@ -92,8 +93,10 @@ __noinline int handshake_reset(struct __sk_buff *skb, struct run *r NONNULL)
 	r->out_ifindex = skb->ifindex;
 	if (p->flags & TCP_ACK)
 		return segment_bare(skb, r, p->ack, 0, TCP_RST);
-	return segment_bare(skb, r, 0, p->seq + p->payload_len + !!(p->flags & TCP_SYN) +
-			    !!(p->flags & TCP_FIN), TCP_RST | TCP_ACK);
+	return segment_bare(skb, r, 0,
+			    p->seq + p->payload_len + !!(p->flags & TCP_SYN) +
+				    !!(p->flags & TCP_FIN),
+			    TCP_RST | TCP_ACK);
 }
 
 /* True if the gateway's own stack has a connection of this tuple: the packet is not ours. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Legs: the TCP connections that a flow has on backends. Table (set-associative like flows; an entry
- * is free when its flow slot has been given to another connection), the mapping of sequence numbers,
- * parking and resuming.
+ * Legs: the TCP connections that a flow has on backends. Table (set-associative like flows; an
+ * entry is free when its flow slot has been given to another connection), the mapping of sequence
+ * numbers, parking and resuming.
  *
  *   leg seq = client seq - delta_in	client seq = leg seq + delta_out
  *
@@ -103,8 +103,8 @@ __noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 
 	return leg->state == LEG_DEAD ? best : LEG_WAYS;
 }
 
-/* Claims the entry of `key` for the flow, zeroed but for key, flow, flow_gen. Returns slot + 1, or 0:
- * the bucket is full, or another connection of the client holds the same tuple. */
+/* Claims the entry of `key` for the flow, zeroed but for key, flow, flow_gen. Returns slot + 1, or
+ * 0: the bucket is full, or another connection of the client holds the same tuple. */
 __noinline int leg_claim(struct run *r NONNULL, struct flow *f NONNULL, struct leg_key *key NONNULL)
 {
 	struct settings *s = settings_get();

@@ -91,8 +91,8 @@ MAP(BPF_MAP_TYPE_ARRAY, __u32, struct stash, 1, stashes);
 /* Next member of a pool (round robin), by pool id. Writer: datapath. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * MAX_POOLS, pool_cursors);
 
-/* Time to the first byte of a response, microseconds, moving average; by backend id. Writer: datapath,
- * which chooses by it where the policy is least-latency. */
+/* Time to the first byte of a response, microseconds, moving average; by backend id. Writer:
+ * datapath, which chooses by it where the policy is least-latency. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, MAX_BACKENDS, latencies);
 
 /* Counters by enum counter. Writer: datapath; reader: `sluice status`. */

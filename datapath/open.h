@@ -28,7 +28,8 @@ static __always_inline int open_index(struct run *r, const struct flow *f)
 
 /*
  * Makes a leg of the pool, in place of flow.legs[index], for the request at `start` of the client,
- * with the client's `ack`. `tried`: members that have refused. Returns the leg, or NULL: none is left.
+ * with the client's `ack`. `tried`: members that have refused. Returns the leg, or NULL: none is
+ * left.
  */
 __noinline int open_leg(struct run *r NONNULL, struct flow *f NONNULL, __u32 pool_id, __u64 tried,
 			__u32 start)
@@ -113,9 +114,8 @@ __noinline int open_refused(struct __sk_buff *skb, struct run *r NONNULL, struct
 
 		old->state = LEG_DEAD;
 		if (open_leg(r, f, pool, tried, start) < 0) {
-			r->reply_flags = heads >> ((sent - 1) & (LEG_OUTSTANDING - 1)) & 1 ?
-						 REPLY_HEAD :
-						 0;
+			r->reply_flags =
+				heads >> ((sent - 1) & (LEG_OUTSTANDING - 1)) & 1 ? REPLY_HEAD : 0;
 			f->req_len = 0;
 			f->reply &= ~REPLY_AWAITED;
 			count(STAT_ERROR_503);

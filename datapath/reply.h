@@ -13,7 +13,7 @@
 
 #include "segment.h"
 
-#define REPLY_STALE -2		   /* the object's bytes are gone: the answer cannot go on */
+#define REPLY_STALE -2	      /* the object's bytes are gone: the answer cannot go on */
 #define REPLY_MAX_SEGMENTS 64 /* sent by one run */
 
 static __always_inline struct object *reply_object(const struct flow *f)
@@ -87,7 +87,8 @@ __noinline int reply_payload(struct __sk_buff *skb, struct run *r NONNULL, struc
 	return reply_store(skb, bytes, at, o->body.off + offset - head->len, n);
 }
 
-/* Makes the packet the segment [seq, seq + n) of the answer; `ack` as given. 0, -1 or REPLY_STALE. */
+/* Makes the packet the segment [seq, seq + n) of the answer; `ack` as given. 0, -1 or REPLY_STALE.
+ */
 static __always_inline int reply_segment(struct __sk_buff *skb, struct run *r, struct flow *f,
 					 __u32 seq, __u32 n, __u32 ack, bool last)
 {

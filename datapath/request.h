@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The client's bytes: where requests begin and end, and where each of them goes. A packet is scanned
- * from flow.rcv_nxt on; run.cursor ends behind what was accepted. What is not accepted is repeated by
- * the client. Bytes of a body are never read as a request.
+ * The client's bytes: where requests begin and end, and where each of them goes. A packet is
+ * scanned from flow.rcv_nxt on; run.cursor ends behind what was accepted. What is not accepted is
+ * repeated by the client. Bytes of a body are never read as a request.
  */
 #ifndef SLUICE_REQUEST_H
 #define SLUICE_REQUEST_H
@@ -80,9 +80,9 @@ static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, s
 }
 
 /*
- * Keeps a copy of a request that goes to a leg which has been idle for a while: Node may be closing it
- * at this moment, and its RST does not say that nobody read the request. GET and HEAD may be sent
- * again (RFC 9110, 9.2.2).
+ * Keeps a copy of a request that goes to a leg which has been idle for a while: Node may be closing
+ * it at this moment, and its RST does not say that nobody read the request. GET and HEAD may be
+ * sent again (RFC 9110, 9.2.2).
  */
 static __always_inline void request_keep(struct __sk_buff *skb, struct run *r, struct flow *f,
 					 struct leg *leg)
@@ -183,8 +183,8 @@ static __always_inline struct leg *request_parked_leg(struct run *r, struct flow
 }
 
 /* To a backend of the pool: on the active leg, a parked one, or a fresh one. */
-__noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
-			       struct flow *f NONNULL, __u32 pool_id)
+__noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			       __u32 pool_id)
 {
 	struct pool *pool = bpf_map_lookup_elem(&pools, &pool_id);
 	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
@@ -195,7 +195,8 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL,
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
 	if (leg && leg->flags & LEG_UPGRADE && !request_may_switch(r, f))
 		return request_early(); /* what follows a 101 is no request (RFC 9110, 7.8) */
-	if (leg && leg->state == LEG_OPENING && r->cursor != r->first && pool_has(pool, leg->key.backend))
+	if (leg && leg->state == LEG_OPENING && r->cursor != r->first &&
+	    pool_has(pool, leg->key.backend))
 		return request_accept(skb, r, f, leg);
 	if (leg && request_leg_takes(r, leg, pool)) {
 		count(STAT_LEG_REUSED);
@@ -250,7 +251,8 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 
 	if (q->flags & HTTP_FORWARDED && !request_may_claim(f))
 		return request_error(r, f, CANNED_400, STAT_FORWARDED);
-	/* A client of HTTP/1.0 would need `Connection: keep-alive` in the answer (RFC 9112, C.2.2). */
+	/* A client of HTTP/1.0 would need `Connection: keep-alive` in the answer (RFC 9112, C.2.2).
+	 */
 	r->reply_flags = (q->method == HTTP_HEAD ? REPLY_HEAD : 0) |
 			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !(r->pkt.flags & TCP_FIN) ?
 				  0 :

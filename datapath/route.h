@@ -10,7 +10,8 @@
 
 #include "flow.h"
 
-#define ROUTE_OFF_MASK (HTTP_BUF_BYTES / 2 - 1) /* a target or host that begins later is not matched */
+#define ROUTE_OFF_MASK                                                                             \
+	(HTTP_BUF_BYTES / 2 - 1) /* a target or host that begins later is not matched */
 
 /* Copies `len` bytes of the request from `off`; `len` is in [1, max]. */
 static __always_inline int route_copy(struct run *r, __u8 *to, __u32 off, __u32 len, __u32 max)
@@ -86,8 +87,8 @@ static __always_inline __u32 route_label(struct run *r, const struct settings *s
 	return scope ? *scope : 0;
 }
 
-/* On to the next dot: "a.b.example" becomes ".b.example". The cursor lives in map memory: a constant
- * that counts up would be a new state for the verifier each time round. */
+/* On to the next dot: "a.b.example" becomes ".b.example". The cursor lives in map memory: a
+ * constant that counts up would be a new state for the verifier each time round. */
 static __always_inline bool route_next_label(struct run *r)
 {
 	while (r->label_len > 1 && can_loop) {

@@ -29,11 +29,11 @@ struct pkt {
 	__u8 flags;   /* TCP_FIN ... */
 	__u8 is_v6;
 	__u8 has_ts;
-	__u8 ts_off;   /* of the TS option's TSval from the TCP header's start; 0: none */
-	__u8 sack_off; /* of the first SACK block, likewise */
-	__u8 sack_len; /* bytes of SACK blocks */
-	__u8 wscale;   /* SYN only; 0xff: no option */
-	__u8 sack_ok;  /* SYN only */
+	__u8 ts_off;	   /* of the TS option's TSval from the TCP header's start; 0: none */
+	__u8 sack_off;	   /* of the first SACK block, likewise */
+	__u8 sack_len;	   /* bytes of SACK blocks */
+	__u8 wscale;	   /* SYN only; 0xff: no option */
+	__u8 sack_ok;	   /* SYN only */
 	__u8 csum_partial; /* the checksum field holds the pseudo header's sum alone */
 	__u8 pad[3];
 };
@@ -74,22 +74,24 @@ struct run {
 	__u32 out_ifindex;
 	struct bpf_redir_neigh next_hop;
 	/* Request scan: offsets from the payload's first byte. */
-	__u32 first;	  /* first byte that is new */
-	__u32 cursor;	  /* next byte to parse: what lies before is accepted */
-	__u32 len;	  /* bytes that may be taken from this packet */
-	__u32 stashed;	  /* bytes of the unfinished head that came before this packet */
-	__u32 replay;	  /* what is accepted goes through the stash */
-	__u32 canned;	  /* SCAN_ERROR: enum canned */
-	__u32 reason;	  /* SCAN_POOL: counter that says why */
-	__u32 reply_flags; /* SCAN_ANSWER: enum reply_flag */
-	__u32 default_pool; /* of the VIP */
+	__u32 first;		    /* first byte that is new */
+	__u32 cursor;		    /* next byte to parse: what lies before is accepted */
+	__u32 len;		    /* bytes that may be taken from this packet */
+	__u32 stashed;		    /* bytes of the unfinished head that came before this packet */
+	__u32 replay;		    /* what is accepted goes through the stash */
+	__u32 canned;		    /* SCAN_ERROR: enum canned */
+	__u32 reason;		    /* SCAN_POOL: counter that says why */
+	__u32 reply_flags;	    /* SCAN_ANSWER: enum reply_flag */
+	__u32 default_pool;	    /* of the VIP */
 	__u32 label_off, label_len; /* rest of the host name being looked up */
-	/* Loop counters live here: on the stack each round would be a new state for the verifier. */
+	/* Loop counters live here: on the stack each round would be a new state for the verifier.
+	 */
 	__u32 pick, opens, refusals, sent;
 	__u32 rst_seq; /* ACCEPT_CLOSING */
-	__s32 picked; /* pool_pick(): the first of two candidates */
+	__s32 picked;  /* pool_pick(): the first of two candidates */
 	__u32 picked_latency;
-	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes. */
+	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes.
+	 */
 	struct vip_key vip_key;
 	struct flow_key flow_key;
 	struct cidr_key cidr_key;

@@ -91,7 +91,8 @@ __noinline int segment_ip_header(struct run *r NONNULL, __u32 tcp_len)
 
 	__builtin_memcpy(r->out, s->mac_dst, ETH_ALEN);
 	__builtin_memcpy(r->out + ETH_ALEN, s->mac_src, ETH_ALEN);
-	store_u16(r->out + 2 * ETH_ALEN, r->pkt.is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
+	store_u16(r->out + 2 * ETH_ALEN,
+		  r->pkt.is_v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
 	if (r->pkt.is_v6) {
 		store_u32(ip, bpf_htonl(6u << 28));
 		store_u16(ip + 4, bpf_htons(tcp_len));

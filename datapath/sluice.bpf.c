@@ -62,8 +62,8 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 	return handshake_reset(skb, r);
 }
 
-/* True if a tombstone gives way to a new connection of its tuple (RFC 6191; RFC 9293, 3.6.1): a SYN,
- * or what follows one, with numbers that the old connection cannot have had. */
+/* True if a tombstone gives way to a new connection of its tuple (RFC 6191; RFC 9293, 3.6.1): a
+ * SYN, or what follows one, with numbers that the old connection cannot have had. */
 static __always_inline bool uplink_reuses(struct run *r, const struct flow *f)
 {
 	const struct pkt *p = &r->pkt;
@@ -213,8 +213,9 @@ int uplink_ingress(struct __sk_buff *skb)
 	if (!vip && !addr_is_vip(&at->addr))
 		return TCX_NEXT;
 	if (!vip)
-		return verdict_finish(skb, r, addr_is_vip(&r->pkt.src) ? drop(STAT_DROP_SPOOFED) :
-									uplink_local(skb, r));
+		return verdict_finish(skb, r,
+				      addr_is_vip(&r->pkt.src) ? drop(STAT_DROP_SPOOFED) :
+								 uplink_local(skb, r));
 	return verdict_finish(skb, r, uplink_packet(skb, r, vip));
 }
 

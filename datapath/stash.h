@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stashes: the bounded buffers for header blocks that span segments. A flow's stash is one of a few
- * candidates that its slot hashes to; one whose holder is gone is free, so nothing leaks and nothing
- * sweeps. The bytes are kept until the leg that they opened has acknowledged them.
+ * candidates that its slot hashes to; one whose holder is gone is free, so nothing leaks and
+ * nothing sweeps. The bytes are kept until the leg that they opened has acknowledged them.
  */
 #ifndef SLUICE_STASH_H
 #define SLUICE_STASH_H
@@ -44,8 +44,8 @@ __noinline int stash_is_free(struct stash *st NONNULL, __u32 clock)
 	return !f || f->gen != st->owner_gen || flow_is_tombstone(f) || flow_is_expired(f, clock);
 }
 
-/* A stash for the flow: a free one, else the one that has been silent longest, whose holder then loses
- * its connection. Returns slot + 1, or 0: all candidates are in use. */
+/* A stash for the flow: a free one, else the one that has been silent longest, whose holder then
+ * loses its connection. Returns slot + 1, or 0: all candidates are in use. */
 __noinline int stash_claim(struct run *r NONNULL, struct flow *f NONNULL, __u32 start, __u32 kind)
 {
 	struct settings *s = settings_get();
@@ -121,8 +121,8 @@ __noinline int stash_append(struct __sk_buff *skb, struct run *r NONNULL, struct
 	return 0;
 }
 
-/* Puts what is stashed and up to `n` bytes of the packet from `off` into run.http.buf, as far as they
- * fit. `st` may be NULL. 0 or -1. */
+/* Puts what is stashed and up to `n` bytes of the packet from `off` into run.http.buf, as far as
+ * they fit. `st` may be NULL. 0 or -1. */
 static __always_inline int stash_load(struct __sk_buff *skb, struct run *r, struct stash *st,
 				      __u32 off, __u32 n)
 {

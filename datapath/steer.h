@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way to a backend: its fwmark is set on the packet and given to the kernel's FIB, so the policy
- * rule and the routing table that the control plane keeps for the mark decide device and next hop.
- * The lookup is that of a packet forwarded from `lo`: neither rule 0 nor ip_forward is asked, only
- * the forwarding switch of lo (net/core/filter.c, bpf_ipv4_fib_lookup).
+ * The way to a backend: its fwmark is set on the packet and given to the kernel's FIB, so the
+ * policy rule and the routing table that the control plane keeps for the mark decide device and
+ * next hop. The lookup is that of a packet forwarded from `lo`: neither rule 0 nor ip_forward is
+ * asked, only the forwarding switch of lo (net/core/filter.c, bpf_ipv4_fib_lookup).
  */
 #ifndef SLUICE_STEER_H
 #define SLUICE_STEER_H

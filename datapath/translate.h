@@ -10,7 +10,8 @@
 
 #include "leg.h"
 
-/* Ones' complement difference of two words: added to a sum, it takes `old` out and puts `new` in. */
+/* Ones' complement difference of two words: added to a sum, it takes `old` out and puts `new` in.
+ */
 static __always_inline __u64 translate_diff(__u32 old, __u32 new)
 {
 	return (__u64)(__u32)~old + new;

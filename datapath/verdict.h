@@ -10,7 +10,7 @@
 
 enum verdict {
 	VERDICT_GO,
-	VERDICT_NEXT,	  /* not ours, or the stack's to deliver */
+	VERDICT_NEXT, /* not ours, or the stack's to deliver */
 	VERDICT_DROP,
 	VERDICT_REDIRECT, /* out of run.out_ifindex, layer 2 is written */
 	VERDICT_PEER,	  /* the same, straight into the netns at the other end of a veth */

@@ -19,8 +19,8 @@ failed=0
 cleanup() {
 	[ -n "$monitor" ] && kill "$monitor" 2>/dev/null
 	[ -n "$holder" ] && kill "$holder" 2>/dev/null
-	ip netns del $gw 2>/dev/null
-	ip netns del $node 2>/dev/null
+	ip netns del "$gw" 2>/dev/null
+	ip netns del "$node" 2>/dev/null
 	mountpoint -q "$bpffs" && umount "$bpffs"
 	rm -rf "$work"
 }
@@ -75,7 +75,7 @@ direct4=0x5c000000,$mask,5200,5200,10.80.1.2,n1
 direct6=0x5c000000,$mask,5200,5200,fd80:1::2,n1
 via4=0x5d000000,$mask,5201,5201,10.90.0.2,n1,10.80.1.2
 via6=0x5d000000,$mask,5201,5201,fd90::2,n1,fd80:1::2
-all="$direct4 $direct6 $via4 $via6"
+read -ra all <<<"$direct4 $direct6 $via4 $via6"
 
 want_rules="5200:	from all fwmark 0x5c000000/0xff000000 lookup 5200 proto 92
 5201:	from all fwmark 0x5d000000/0xff000000 lookup 5201 proto 92
@@ -135,21 +135,21 @@ test_lookups() {
 }
 
 test_sync() {
-	check "sync: made" "$(drive sync 5200 64 $all)" "synced 4"
+	check "sync: made" "$(drive sync 5200 64 "${all[@]}")" "synced 4"
 	check "sync: rules of both families" "$(rules)" "$want_rules"
 	check "sync: on-link host routes" "$(table 5200)" "$want_direct"
 	check "sync: host routes through a gateway" "$(table 5201)" "$want_via"
 	check "sync: a marked packet takes the table" \
 		"$(ip -n $gw route get 10.90.0.2 mark 0x5d000001 | grep -o 'table [0-9]*')" "table 5201"
 	check "lookup: not confused by our rules" "$(drive lookup 10.80.1.2)" "dev n1 via ::"
-	check "sync: a second run changes nothing" "$(changes drive sync 5200 64 $all)" ""
+	check "sync: a second run changes nothing" "$(changes drive sync 5200 64 "${all[@]}")" ""
 	check "sync: the monitor of that check does see changes" \
 		"$(changes drive sync 5200 64 $direct4 $direct6 $via4 | grep -c '^Deleted')" "2"
 	check "sync: one family of a backend removed" "$(table 5201)" "${want_via%%$'\n'*}"
 	check "sync: next hop changed in place" \
 		"$(changes drive sync 5200 64 $direct4,10.80.1.7 $direct6 $via4)" \
 		"10.80.1.2 via 10.80.1.7 dev n1 table 5200 proto 92 onlink"
-	drive sync 5200 64 $all >/dev/null
+	drive sync 5200 64 "${all[@]}" >/dev/null
 	check "sync: all as at first" "$(rules; table 5200; table 5201)" \
 		"$want_rules"$'\n'"$want_direct"$'\n'"$want_via"
 }
@@ -163,7 +163,7 @@ test_foreign() {
 	ip -n $gw rule add pref 5250 fwmark 2 lookup 5200 protocol static
 	ip -n $gw rule add pref 9000 fwmark 0x5c000000/$mask lookup 5200 protocol 92
 	ip -n $gw route add 10.70.0.0/24 via 10.80.1.2 table 5200
-	drive sync 5200 64 $all >/dev/null
+	drive sync 5200 64 "${all[@]}" >/dev/null
 	check "foreign: a route in our table stays" "$(ip -n $gw route show table 5200 10.70.0.0/24)" \
 		"10.70.0.0/24 via 10.80.1.2 dev n1 "
 	drive sync 5200 64 >/dev/null
@@ -186,11 +186,11 @@ to 10.80.1.2 that is not ours: delete it, or choose another \`table\`"
 }
 
 test_device_gone() {
-	drive sync 5200 64 $all >/dev/null
+	drive sync 5200 64 "${all[@]}" >/dev/null
 	ip -n $gw link del n1
 	check "device gone: the kernel took the routes" "$(table 5200; table 5201)" ""
 	wire
-	check "device back: repaired" "$(drive sync 5200 64 $all; rules; table 5200; table 5201)" \
+	check "device back: repaired" "$(drive sync 5200 64 "${all[@]}"; rules; table 5200; table 5201)" \
 		"synced 4"$'\n'"$want_rules"$'\n'"$want_direct"$'\n'"$want_via"
 	check "no such device: error" "$(drive sync 5200 64 $direct4 ${via4/n1/n9})" \
 		"error: No such device"

@@ -1,20 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clients that leave without a word: vanish.py COUNT idle|half|unread.
+"""Clients that leave without a word: vanish.py COUNT RATE idle|unacked|half|unread.
 
 The suite drops what leaves this namespace with FIN or RST (for `unread` also pure ACKs), so the
 gateway never learns that they are gone. idle: after an answer of the kernel and one of a backend;
-half: in the middle of a header block; unread: with an answer of 64 KB under way. Prints how
-many of them were not answered as they should have been.
+unacked: without the ACK of the latter; half: in the middle of a header block; unread: with an answer
+of 64 KB under way. RATE is how many come in a second at most. Prints how many of them were not
+answered as they should have been.
 """
+import socket
 import sys
+import time
 
 from rawhttp import VIP4, VIP6, Conn, Mismatch, expect, head
 
 ENOUGH = 20  # errors; each may take long
+# Ports of its own for each way: a SYN on a live connection gets a challenge ACK, and the RST that
+# answers it is among what the suite drops.
+PORTS = {"idle": 20000, "half": 24000, "unread": 28000}
 
 
 def idle(c):
+    unacked(c)
+    c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # sends the ACK that is due
+
+
+def unacked(c):
     for path in ("/c/1024", "/a/bytes/10"):
         expect(f"status of {path}", 200, c.request(path).status)
 
@@ -29,11 +40,16 @@ def unread(c):
 
 
 def main():
-    count, how = int(sys.argv[1]), {f.__name__: f for f in (idle, half, unread)}[sys.argv[2]]
+    count, rate = int(sys.argv[1]), int(sys.argv[2])
+    how = {f.__name__: f for f in (idle, unacked, half, unread)}[sys.argv[3]]
+    start = time.monotonic()
     errors, first = 0, ""
     for i in range(count):
+        time.sleep(max(0, start + i / rate - time.monotonic()))
         try:
-            c = Conn(VIP6 if i % 2 else VIP4, timeout=5)
+            vip = VIP6 if i % 2 else VIP4
+            source = ("::" if i % 2 else "", PORTS[sys.argv[2]] + i)
+            c = Conn(vip, timeout=5, source=source)
             how(c)
             c.abort()
         except (OSError, EOFError, ValueError, Mismatch) as e:

@@ -38,6 +38,24 @@ TEST_ROWS(keep_alive_probe, "keep-alive probe of an idle client", probe_rows)
 	client_expect_ack(&c, r);
 }
 
+TEST(syn_leg, "SYN on a live flow whose destination is a leg: challenge ACK from here")
+{
+	struct packet syn;
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, "GET /1/a HTTP/1.1\r\nHost: a\r\n\r\n");
+	node_reply(&n, &c, "HTTP/1.1 204 No\r\n\r\n");
+	syn = client_packet(&c, TCP_SYN, NULL, 0);
+	syn.seq += 12345;
+	r = client_run(&syn);
+	expect_counts(r, "");
+	expect_no_clones(r);
+	EXPECT(client_take(&c, r)->flags, TCP_ACK);
+}
+
 TEST(new_mac, "answers go to the MAC that the last packet came from")
 {
 	static const uint8_t mac[6] = { 2, 7, 7, 7, 7, 7 };

@@ -10,6 +10,7 @@
 #include "prog_node.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define A_MOMENT 2 /* 134 ms of the coarse clock: not silent yet */
 #define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 static void one_leg_bucket(void)
@@ -132,15 +133,15 @@ static void expect_stashed(struct client *c, const struct result *r)
 	expect_no_clones(r);
 }
 
-/* Gives every stash to a connection that used it `age_s` ago. */
-static void take_stashes(const struct client *holder, uint32_t age_s)
+/* Gives every stash to a connection that used it `age` units of the coarse clock ago. */
+static void take_stashes(const struct client *holder, uint32_t age)
 {
 	struct stash st = peek_stash(0);
 	uint32_t i;
 
 	st.owner_slot = peek_flow_slot(holder) + 1;
 	st.owner_gen = peek_flow(holder).gen;
-	st.seen = peek_clock() - PEEK_SECONDS(age_s);
+	st.seen = peek_clock() - age;
 	for (i = 0; i < ROOM_STASHES; i++)
 		peek_set_stash(i, &st);
 }
@@ -192,7 +193,7 @@ TEST(no_stash, "no stash free: the piece is not accepted, the whole request is")
 	struct result *r;
 
 	client_open(&holder, false);
-	take_stashes(&holder, 0);
+	take_stashes(&holder, A_MOMENT);
 	client_open(&c, false);
 	r = client_send(&c, TCP_ACK, "GET /small", 10);
 	expect_verdict(r, DROP);
@@ -211,7 +212,7 @@ TEST(no_stash_overlap, "no stash free for an overlapping packet: the repetition 
 	char text[256], bytes[256];
 
 	client_open(&holder, false);
-	take_stashes(&holder, 0);
+	take_stashes(&holder, A_MOMENT);
 	whole = overlapping(&c, text, "/1/a");
 	client_run(&whole);
 	give_stashes();
@@ -227,7 +228,7 @@ TEST(stash_of_the_dead, "the stash of a flow that is over is free")
 	struct flow f;
 
 	client_open(&holder, false);
-	take_stashes(&holder, 0);
+	take_stashes(&holder, A_MOMENT);
 	f = peek_flow(&holder);
 	f.state = FLOW_CLOSED;
 	peek_set_flow(&holder, &f);
@@ -244,7 +245,7 @@ TEST(silent, "none free: the stash of a silent client gives way, and ends its co
 	client_open(&holder, false);
 	expect_stashed(&holder, client_send(&holder, TCP_ACK, "GET /small", 10));
 	f = peek_flow(&holder);
-	take_stashes(&holder, 2);
+	take_stashes(&holder, PEEK_SECONDS(2));
 	client_open(&c, false);
 	expect_stashed(&c, client_send(&c, TCP_ACK, "GET /small", 10));
 	EXPECT_TRUE(peek_flow(&c).stash != 0);

@@ -19,6 +19,8 @@ static void one_bucket(void)
 	room_set_settings(&settings);
 }
 
+#define A_MOMENT 2 /* 134 ms of the coarse clock: not silent yet */
+
 /* What a flow is made to be: from the first that gives way to the last. */
 enum kind {
 	EXPIRED, /* idle, but for more than an hour */
@@ -27,7 +29,7 @@ enum kind {
 	IDLE,	       /* 10 s */
 	ANSWERING_OLD, /* the kernel's answer is not acknowledged: 100 s */
 	ANSWERING,     /* 50 s */
-	ANSWERING_NOW, /* less than a second */
+	ANSWERING_NOW, /* heard of a moment ago */
 	AWAITING,      /* a response is due */
 	IN_BODY,
 	IN_HEAD,
@@ -62,8 +64,9 @@ static void make_kind(const struct client *c, enum kind kind)
 		break;
 	case ANSWERING_NOW:
 		f.reply = REPLY_ACTIVE;
-		age = 0;
-		break;
+		f.seen = peek_clock() - A_MOMENT;
+		peek_set_flow(c, &f);
+		return;
 	case AWAITING:
 		f.reply = REPLY_AWAITED;
 		f.active = 0;

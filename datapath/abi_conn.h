@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The part of abi.h that is about connections: flows, legs, stashes. The datapath alone writes
+ * these; the control plane reads them for `sluice status`. Included by abi.h.
+ */
+#ifndef SLUICE_ABI_CONN_H
+#define SLUICE_ABI_CONN_H
+
+/* One client connection. */
+struct flow_key {
+	struct ip_addr client;
+	__be16 port;
+	__u16 vip; /* vip id */
+};
+
+/* `flow_buckets`: ARRAY; way i of bucket b is flows[b * FLOW_WAYS + i]. */
+struct flow_bucket {
+	__u32 lock; /* CAS word of inserts */
+	__u32 pad;
+	__u32 tags[FLOW_WAYS]; /* high hash bits | 1; 0: never used */
+};
+
+enum flow_state {
+	FLOW_FREE,
+	FLOW_OPEN,
+	FLOW_CLOSING, /* the gateway's FIN is sent */
+	FLOW_CLOSED,  /* tombstone */
+};
+
+enum flow_flag {
+	FLOW_TS = 1 << 0,
+	FLOW_SACK = 1 << 1,
+	FLOW_WSCALE = 1 << 2,
+	FLOW_PINNED = 1 << 3,	  /* every further byte goes to the active leg */
+	FLOW_CLIENT_FIN = 1 << 4, /* the client's FIN was taken or forwarded */
+	FLOW_TRUSTED = 1 << 5,
+	FLOW_RECOVERY = 1 << 6, /* fast recovery (RFC 6582) until `recover` is acknowledged */
+	FLOW_LEG_FIN = 1 << 7,	/* the active leg's FIN was forwarded to the client */
+};
+
+enum request_phase {
+	REQUEST_START,	 /* rcv_nxt is the first byte of a request */
+	REQUEST_HEAD,	 /* inside a header block; its bytes are in the stash */
+	REQUEST_BODY,	 /* body_left bytes of a Content-Length body follow */
+	REQUEST_CHUNKED, /* inside a chunked body; see struct http_chunks */
+};
+
+enum reply_flag {
+	REPLY_ACTIVE = 1 << 0,	/* tx_* describe an answer that is not wholly acknowledged */
+	REPLY_CLOSE = 1 << 1,	/* FIN after the last byte */
+	REPLY_HEAD = 1 << 2,	/* header block only */
+	REPLY_DONE = 1 << 3,	/* a request of this connection has been answered */
+	REPLY_AWAITED = 1 << 4, /* the active leg owes a response */
+};
+
+#define ACTIVE_KERNEL 0xff
+
+/* State of a chunked body (RFC 9112, 7.1), cut at any byte. */
+struct http_chunks {
+	__u64 left; /* bytes of the chunk, or of a Content-Length body, still to come */
+	__u8 phase; /* enum chunk_phase in http_chunked.h */
+	__u8 digits;
+	__u16 trailer; /* bytes of trailer seen */
+	__u32 pad;
+};
+
+/*
+ * `flows`: ARRAY. Every run that touches a flow or its legs holds `owner`. Sequence numbers are in
+ * the client's own space: rcv_* count what the client sends, snd_* what it gets.
+ */
+struct flow {
+	struct flow_key key;
+	__u32 owner; /* CAS word: cpu + 1 of the run that holds it */
+	__u32 gen;   /* raised when the slot is given to another connection */
+	__u32 seen;  /* last packet of either side: coarse clock, units of 2^26 ns (67 ms) */
+	__u8 state;  /* enum flow_state */
+	__u8 active; /* index of the leg that the client talks to, or ACTIVE_KERNEL */
+	__u8 flags;  /* enum flow_flag */
+	__u8 wscale; /* shift of the client's window */
+	__u16 mss;   /* the client's MSS option, or the default */
+	__u8 uplink; /* id */
+	__u8 phase;  /* enum request_phase */
+	__u8 mac[6]; /* source of the client's last packet: next hop of answers */
+	__u8 reply;  /* enum reply_flag */
+	__u8 dupacks;
+	__u32 rcv_nxt;	      /* first byte of the client's stream that is not yet parsed */
+	__u32 snd_una;	      /* answers of the kernel: oldest byte not acknowledged */
+	__u32 snd_nxt;	      /* next byte to send */
+	__u32 snd_wnd;	      /* the client's window, bytes */
+	__u32 ts_recent;      /* client's TSval to be echoed */
+	__u32 legs[MAX_LEGS]; /* slot in `legs` + 1; 0: none */
+	__u32 tx_slot;	      /* object of the current or last answer */
+	__u32 tx_gen;
+	__u32 tx_start; /* first byte of that answer */
+	__u32 recover;	/* highest byte sent when the last loss was noticed (RFC 6582) */
+	__u16 cwnd;	/* 1/CWND_UNIT segments (RFC 5681) */
+	__u16 ssthresh;
+	__u16 req_len; /* bytes of the request that is answered: it began at rcv_nxt - req_len */
+	__u16 stash;   /* slot in `stashes` + 1; 0: none */
+	struct http_chunks body;
+};
+#define CWND_UNIT 64
+#define CWND_INITIAL (10 * CWND_UNIT) /* IW10, RFC 6928 */
+#define CWND_MAX (1000 * CWND_UNIT)
+
+/* One backend's share of a flow. Sequence numbers are in the leg's space unless said otherwise. */
+struct leg_key {
+	struct ip_addr client;
+	__be16 port;
+	__u16 backend;
+};
+
+/* `leg_buckets`, `legs`: ARRAYs, as for flows. A leg whose flow slot has another gen is free. */
+struct leg_bucket {
+	__u32 lock;
+	__u32 pad;
+	__u32 tags[LEG_WAYS];
+};
+
+enum leg_state {
+	LEG_FREE,
+	LEG_OPENING, /* handed over, nothing came back yet */
+	LEG_OPEN,
+	LEG_DEAD, /* ended with RST; late packets of it are dropped */
+};
+
+enum leg_flag {
+	LEG_CLOSE = 1 << 0,	   /* the response, or the request, said `Connection: close` */
+	LEG_FIN = 1 << 1,	   /* the backend's FIN has been seen */
+	LEG_HEAD_STASHED = 1 << 2, /* part of a response's header block is in the stash */
+	LEG_REPLAY = 1 << 4,  /* the request under way is in the stash, should the leg be closing */
+	LEG_UPGRADE = 1 << 5, /* the last request asks for another protocol */
+	LEG_QUEUED = 1 << 3,  /* packets went through the veth's queue: none may overtake them */
+};
+
+struct leg {
+	struct leg_key key;
+	__u32 flow; /* slot */
+	__u32 flow_gen;
+	__u8 state;	 /* enum leg_state */
+	__u8 index;	 /* in flow.legs */
+	__u8 flags;	 /* enum leg_flag */
+	__u8 rphase;	 /* enum response_phase */
+	__u32 delta_in;	 /* leg seq of client's bytes = client seq - delta_in */
+	__u32 delta_out; /* client seq of backend's bytes = leg seq + delta_out */
+	__u32 base_in;	 /* first byte of the client since the leg was last resumed */
+	__u32 base_out;	 /* first byte of the backend since then */
+	__u32 start;	 /* seq of the packet that opens the leg */
+	__u32 rnxt;	 /* end of the client's bytes that this leg was given */
+	__u32 resp_pos;	 /* next byte of the response to be parsed */
+	__u32 snd_max;	 /* end of the backend's bytes seen */
+	__u32 acked;	 /* highest ack of the backend */
+	__u32 heads;	 /* bit n % LEG_OUTSTANDING: request number n is a HEAD */
+	__u16 sent;	 /* requests forwarded, modulo 2^16 */
+	__u16 done;	 /* final responses seen whole */
+	__u16 pool;	 /* id: where a refused request goes next */
+	__u16 member;	 /* number of this backend in that pool */
+	__u64 tried;	 /* members of the pool that refused this request */
+	struct http_chunks body;
+	__u32 told;	/* last ack of the client that the backend was given */
+	__u32 asked_us; /* when the last request went out on an idle leg */
+	__u16 stash;
+	__u16 pad[3];
+};
+
+enum response_phase {
+	RESPONSE_IDLE, /* nothing outstanding */
+	RESPONSE_HEAD, /* a status line is due, or part of a header block was seen */
+	RESPONSE_BODY, /* body.left bytes to come */
+	RESPONSE_CHUNKED,
+	RESPONSE_CLOSE, /* ends with the connection, or cannot be followed: the flow is pinned */
+};
+
+/* `stashes`: ARRAY. Holder: the flow or leg with (owner_slot, owner_gen), or nobody. */
+struct stash {
+	__u32 lock;
+	__u32 owner_slot; /* flow slot + 1; 0: free */
+	__u32 owner_gen;
+	__u32 seen;  /* coarse clock of the last append */
+	__u32 start; /* seq of the first byte */
+	__u32 len;   /* bytes used */
+	__u32 kind;  /* 0: request, 1: response */
+	__u32 pad;
+	__u8 bytes[STASH_BYTES + STASH_PIECE];
+};
+
+#endif
