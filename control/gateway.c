@@ -178,8 +178,7 @@ static int reload(struct server *server, FILE *reply)
 	notify_manager(NOTIFY_RELOADING);
 	err = config_load(server->config_path, &config, sink) ? -EINVAL : 0;
 	key = err ? NULL : plan_fixed_key(gw->config, config);
-	/* plan_fixed_key() asks for metrics last, and that one can be changed. */
-	if (key && strcmp(key, "metrics")) {
+	if (key) {
 		fprintf(sink,
 			"%s: [gateway] %s cannot be changed by a reload: unload, then run "
 			"again\n",

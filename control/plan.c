@@ -221,9 +221,6 @@ const char *plan_fixed_key(const struct config *old, const struct config *new)
 		return "instance";
 	if (!is_same_text(a->admin, b->admin))
 		return "admin";
-	if (a->has_metrics != b->has_metrics ||
-	    (a->has_metrics && !plan_same_endpoint(&a->metrics, &b->metrics)))
-		return "metrics";
 	return NULL;
 }
 

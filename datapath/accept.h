@@ -70,6 +70,32 @@ static __always_inline int accept_closing(struct run *r, struct bpf_sock *sk)
 	return 0;
 }
 
+/*
+ * What a socket that is no listener means: the child that an earlier copy of the packet made, or one
+ * of an earlier leg that nobody ended (evicted from a full table), which expects other bytes.
+ */
+static __always_inline int accept_other(struct run *r, struct bpf_sock *sk, const struct leg *leg)
+{
+	struct tcp_sock *tp;
+
+	switch (sk->state) {
+	case BPF_TCP_SYN_RECV:
+	case BPF_TCP_NEW_SYN_RECV:
+		return ACCEPT_OK;
+	case BPF_TCP_ESTABLISHED:
+	case BPF_TCP_CLOSE_WAIT:
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (!tp || r->seg.seq != leg->start ||
+		    tp->rcv_nxt - leg->start <= leg->rnxt - leg->start)
+			return ACCEPT_OK;
+		r->rst_seq = tp->rcv_nxt;
+		return ACCEPT_CLOSING;
+	}
+	if (r->seg.seq != leg->start || accept_closing(r, sk))
+		return ACCEPT_REFUSED;
+	return ACCEPT_CLOSING;
+}
+
 /* r->seg holds the packet's addresses, ports and seq as the backend sees them. */
 static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, const struct flow *f,
 					 const struct leg *leg)
@@ -84,13 +110,9 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 	if (!sk)
 		return ACCEPT_REFUSED;
 	if (sk->state != BPF_TCP_LISTEN) {
-		bool alive = sk->state == BPF_TCP_ESTABLISHED || sk->state == BPF_TCP_SYN_RECV ||
-			     sk->state == BPF_TCP_NEW_SYN_RECV || sk->state == BPF_TCP_CLOSE_WAIT;
-
-		bool closing = !alive && r->seg.seq == leg->start && !accept_closing(r, sk);
-
+		err = accept_other(r, sk, leg);
 		bpf_sk_release(sk);
-		return alive ? ACCEPT_OK : closing ? ACCEPT_CLOSING : ACCEPT_REFUSED;
+		return err;
 	}
 	if (r->seg.seq != leg->start || !r->pkt.payload_len) {
 		bpf_sk_release(sk);

@@ -94,8 +94,8 @@ __noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 
 	if (leg->flow_gen == f->gen && flow_is_idle(f)) {
 		if (!seq_before(leg->told, leg->resp_pos)) {
 			leg_leave(f, leg);
-		} else { /* nobody could repeat what the client lacks */
-			f->state = FLOW_CLOSED;
+		} else {		      /* nobody could repeat what the client lacks */
+			f->state = FLOW_FREE; /* its next packet gets a RST */
 			leg->state = LEG_DEAD;
 		}
 	}

@@ -70,6 +70,10 @@ __noinline int stash_claim(struct run *r NONNULL, struct flow *f NONNULL, __u32 
 	st = best ? stash_at(best - 1) : NULL;
 	if (!st || !lock_try(&st->lock))
 		return 0;
+	if (!stash_is_free(st, clock) && (__s32)(clock - st->seen) <= FLOW_SILENT) {
+		lock_release(&st->lock); /* another CPU was first */
+		return 0;
+	}
 	st->owner_slot = r->flow_slot + 1;
 	st->owner_gen = f->gen;
 	st->seen = clock;

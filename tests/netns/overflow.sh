@@ -26,17 +26,20 @@ lose_nothing() {
 	in_ns client nft delete table inet lose
 }
 
+# shellcheck disable=SC2317 # called by wait_until
 is_served() {
 	in_ns client curl -sf -o "$work/served" --max-time 1 "http://$VIP4/c/1"
 }
 
-# vanished NAME RULE HOW RATE: clients vanish, then others are served.
+# vanished NAME RULE HOW RATE: clients vanish, then others are served: at once, or when those that were
+# served a moment ago count as silent (0.3 s).
 vanished() {
 	local bad
 	lose "$2"
 	bad=$(in_ns client python3 "$HERE/vanish.py" $((3 * FLOWS)) "$4" "$3" 2>&1)
 	lose_nothing
 	check "$1: $((3 * FLOWS)) clients come before they vanish" "0 errors" "$bad"
+	wait_until 3 is_served
 	core "$1" a=node1 b=node2
 }
 

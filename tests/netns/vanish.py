@@ -15,9 +15,6 @@ import time
 from rawhttp import VIP4, VIP6, Conn, Mismatch, expect, head
 
 ENOUGH = 20  # errors; each may take long
-# Ports of its own for each way: a SYN on a live connection gets a challenge ACK, and the RST that
-# answers it is among what the suite drops.
-PORTS = {"idle": 20000, "half": 24000, "unread": 28000}
 
 
 def idle(c):
@@ -39,16 +36,21 @@ def unread(c):
     c.sock.recv(1)
 
 
+# Ports of its own for each way: a SYN on a live connection gets a challenge ACK, and the RST that
+# answers it is among what the suite drops.
+PORTS = {idle: 16000, unacked: 20000, half: 24000, unread: 28000}
+
+
 def main():
     count, rate = int(sys.argv[1]), int(sys.argv[2])
-    how = {f.__name__: f for f in (idle, unacked, half, unread)}[sys.argv[3]]
+    how = {f.__name__: f for f in PORTS}[sys.argv[3]]
     start = time.monotonic()
     errors, first = 0, ""
     for i in range(count):
         time.sleep(max(0, start + i / rate - time.monotonic()))
         try:
             vip = VIP6 if i % 2 else VIP4
-            source = ("::" if i % 2 else "", PORTS[sys.argv[2]] + i)
+            source = ("::" if i % 2 else "", PORTS[how] + i)
             c = Conn(vip, timeout=5, source=source)
             how(c)
             c.abort()

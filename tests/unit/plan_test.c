@@ -271,7 +271,6 @@ static void test_fixed_keys(void **state)
 	EXPECT_KEY(priority, 1, "priority");
 	EXPECT_KEY(instance, (char *)"x", "instance");
 	EXPECT_KEY(admin, (char *)"/b", "admin");
-	EXPECT_KEY(has_metrics, true, "metrics");
 	new = old;
 	new.gateway.n_vips = 7;
 	new.gateway.forwarded_pass = true;
