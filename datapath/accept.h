@@ -70,26 +70,16 @@ static __always_inline int accept_closing(struct run *r, struct bpf_sock *sk)
 	return 0;
 }
 
-/*
- * What a socket that is no listener means: the child that an earlier copy of the packet made, or one
- * of an earlier leg that nobody ended (evicted from a full table), which expects other bytes.
- */
+/* What a socket that is no listener means: the child that an earlier copy of the packet made, or one
+ * that is closing. */
 static __always_inline int accept_other(struct run *r, struct bpf_sock *sk, const struct leg *leg)
 {
-	struct tcp_sock *tp;
-
 	switch (sk->state) {
 	case BPF_TCP_SYN_RECV:
 	case BPF_TCP_NEW_SYN_RECV:
-		return ACCEPT_OK;
 	case BPF_TCP_ESTABLISHED:
 	case BPF_TCP_CLOSE_WAIT:
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (!tp || r->seg.seq != leg->start ||
-		    tp->rcv_nxt - leg->start <= leg->rnxt - leg->start)
-			return ACCEPT_OK;
-		r->rst_seq = tp->rcv_nxt;
-		return ACCEPT_CLOSING;
+		return ACCEPT_OK;
 	}
 	if (r->seg.seq != leg->start || accept_closing(r, sk))
 		return ACCEPT_REFUSED;
