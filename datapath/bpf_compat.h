@@ -34,6 +34,22 @@
 /* Global functions: a pointer argument that is never NULL (kernel 6.8, btf_prepare_func_args). */
 #define NONNULL __attribute__((btf_decl_tag("arg:nonnull")))
 
+/*
+ * True if 0 < n <= max, as two comparisons of the register that is used afterwards: clang would make
+ * one of them, `n - max - 1 < -max`, from which Linux 6.12 learns nothing about n ("R4 invalid
+ * zero-sized read").
+ */
+#define is_length(n, max)                                                                          \
+	({                                                                                         \
+		bool is_one = false;                                                               \
+		if (n) {                                                                           \
+			barrier_var(n);                                                            \
+			if (n <= (max))                                                            \
+				is_one = true;                                                     \
+		}                                                                                  \
+		is_one;                                                                            \
+	})
+
 /* `if (can_loop)`: a loop that the verifier need not unroll (may_goto, kernel 6.9). */
 #define can_loop                                                                                   \
 	({                                                                                         \

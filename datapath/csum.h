@@ -58,7 +58,7 @@ __noinline int csum_payload(struct __sk_buff *skb, struct run *r NONNULL, __u32 
 				return 0;
 		} else {
 			barrier_var(n);
-			if (n == 0 || n >= PIECE_BYTES)
+			if (!is_length(n, PIECE_BYTES - 1))
 				return 0;
 			*(__u32 *)&r->piece[n & ~3U] = 0;
 			if (bpf_skb_load_bytes(skb, off + at, r->piece, n))

@@ -140,7 +140,7 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 			return drop(STAT_DROP_OTHER);
 		barrier_var(n);
 		barrier_var(at);
-		if (n == 0 || n > STASH_PIECE || at > STASH_BYTES)
+		if (!is_length(n, STASH_PIECE) || at > STASH_BYTES)
 			return drop(STAT_DROP_OTHER);
 		if (bpf_skb_store_bytes(skb, segment_header_len(r), bytes + at, n, 0) ||
 		    segment_seal(skb, r))
@@ -237,7 +237,7 @@ __noinline int forward_park(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (hdr < ETH_HLEN + 40 || hdr > HDR_MAX)
 		return -1;
 	barrier_var(n);
-	if (n == 0 || n > HTTP_BUF_BYTES)
+	if (!is_length(n, HTTP_BUF_BYTES))
 		return -1;
 	if (bpf_skb_change_tail(skb, len, 0) || bpf_skb_store_bytes(skb, 0, r->hdr, hdr, 0) ||
 	    bpf_skb_store_bytes(skb, hdr, r->http.buf, n, 0))

@@ -205,7 +205,7 @@ static __always_inline int pkt_parse(struct __sk_buff *skb, struct run *r)
 			return PKT_OTHER;
 	} else {
 		barrier_var(n);
-		if (n == 0 || n > HDR_MAX || bpf_skb_load_bytes(skb, 0, r->hdr, n))
+		if (!is_length(n, HDR_MAX) || bpf_skb_load_bytes(skb, 0, r->hdr, n))
 			return PKT_OTHER;
 	}
 	kind = pkt_parse_ip(skb, r, n, &l4_len);

@@ -46,7 +46,7 @@ static __always_inline int reply_store(struct __sk_buff *skb, const __u8 *region
 	if (off > REGION_USABLE)
 		return -1;
 	barrier_var(n);
-	if (n == 0 || n > SEGMENT_MAX)
+	if (!is_length(n, SEGMENT_MAX))
 		return -1;
 	return bpf_skb_store_bytes(skb, at, region + off, n, 0) ? -1 : 0;
 }

@@ -21,7 +21,7 @@ static __always_inline int route_copy(struct run *r, __u8 *to, __u32 off, __u32 
 	barrier_var(off);
 	off &= ROUTE_OFF_MASK;
 	barrier_var(len);
-	if (len == 0 || len > max)
+	if (!is_length(len, max))
 		return -1;
 	return bpf_probe_read_kernel(to, len, &r->http.buf[off]);
 }

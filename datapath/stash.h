@@ -114,7 +114,7 @@ __noinline int stash_append(struct __sk_buff *skb, struct run *r NONNULL, struct
 
 		barrier_var(at);
 		barrier_var(piece);
-		if (at > STASH_BYTES || piece == 0 || piece > STASH_PIECE)
+		if (at > STASH_BYTES || !is_length(piece, STASH_PIECE))
 			return -1;
 		if (bpf_skb_load_bytes(skb, off, st->bytes + at, piece))
 			return -1;
@@ -138,7 +138,7 @@ static __always_inline int stash_load(struct __sk_buff *skb, struct run *r, stru
 		n = HTTP_BUF_BYTES - have;
 	if (!have) {
 		barrier_var(n);
-		if (n == 0 || n > HTTP_BUF_BYTES)
+		if (!is_length(n, HTTP_BUF_BYTES))
 			return -1;
 		if (bpf_skb_load_bytes(skb, off, r->http.buf, n))
 			return -1;
@@ -150,7 +150,7 @@ static __always_inline int stash_load(struct __sk_buff *skb, struct run *r, stru
 	total = st->len;
 	st->len = have;
 	barrier_var(total);
-	if (total == 0 || total > HTTP_BUF_BYTES)
+	if (!is_length(total, HTTP_BUF_BYTES))
 		return -1;
 	bpf_probe_read_kernel(r->http.buf, total, st->bytes);
 	r->http.len = total;

@@ -53,16 +53,18 @@ with client net.ipv4.tcp_timestamps=0 net.ipv4.tcp_sack=0 net.ipv4.tcp_window_sc
 with client net.ipv4.tcp_timestamps=2 -- "client with timestamps that start at 0"
 with client net.ipv4.tcp_ecn=1 -- "client with ECN"
 with client net.ipv4.tcp_rmem="4096 4096 6000000" -- "client with a small window"
-with client net.ipv4.tcp_congestion_control=cubic net.ipv4.tcp_slow_start_after_idle=0 -- \
-	"client that does not slow down"
 mtu 1280 client:eth0
 core "client's MTU 1280" a=node1 b=node2 l=local1
 mtu 1500 client:eth0
 mtu 1280 node1:eth0 gw:n1
+check_status "reload after a backend's MTU became 1280" 0 sluice reload
 core "a backend's MTU 1280" a=node1 b=node2 l=local1
 mtu 1500 node1:eth0 gw:n1
 mtu 9000 client:eth0 gw:gw0
 check_status "reload after the uplink's MTU became 9000" 0 sluice reload
 core "the client's and the uplink's MTU 9000" a=node1 b=node2 l=local1
+mtu 9000 node1:eth0 gw:n1
+check_status "reload after a backend's MTU became 9000" 0 sluice reload
+core "the client's and one backend's MTU 9000" a=node1 b=node2 l=local1
 no_timeouts
 finish
