@@ -244,6 +244,23 @@ static bool may_be_away(const struct gateway *gw, uint32_t id)
 	return gw->config && gw->is_broken[id] && gw->state->backends[id].used;
 }
 
+/* The MSS that clients are told must fit the way to every backend too: which one a connection will
+ * talk to is not known at the handshake, and nobody fragments or reports in between. */
+static void fit_uplinks(struct layout *out)
+{
+	uint32_t id, mtu = UINT32_MAX;
+	size_t i;
+
+	for (id = 0; id < MAX_BACKENDS; id++) {
+		if (out->backends[id].mtu && out->backends[id].mtu < mtu)
+			mtu = out->backends[id].mtu;
+	}
+	for (i = 0; i < out->n_uplinks; i++) {
+		if (out->uplinks[i].mtu > mtu)
+			out->uplinks[i].mtu = mtu;
+	}
+}
+
 int gateway_resolve(struct gateway *gw, const struct config *config, const struct plan *plan,
 		    struct layout *out, bool is_broken[MAX_BACKENDS])
 {
@@ -269,6 +286,7 @@ int gateway_resolve(struct gateway *gw, const struct config *config, const struc
 			err = err ? err : next;
 		}
 	}
+	fit_uplinks(out);
 	return err;
 }
 
@@ -305,4 +323,5 @@ void gateway_resolve_again(struct gateway *gw, struct layout *out)
 		if (!err && (!gw->health || health_is_up(gw->health, i)))
 			backend->flags |= BACKEND_UP;
 	}
+	fit_uplinks(out);
 }

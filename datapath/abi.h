@@ -65,7 +65,7 @@ struct vip {
 /* `uplinks`: HASH, __u32 ifindex -> struct uplink. Writer: daemon. */
 struct uplink {
 	__u32 id;  /* < MAX_UPLINKS, stable over reloads; index into `uplink_devs` */
-	__u32 mtu; /* bytes of an IP packet */
+	__u32 mtu; /* bytes of an IP packet that fit here and on the way to every backend */
 };
 
 /* `uplink_devs`: ARRAY, uplink id -> device. Writer: daemon. */
