@@ -70,8 +70,8 @@ static __always_inline int accept_closing(struct run *r, struct bpf_sock *sk)
 	return 0;
 }
 
-/* What a socket that is no listener means: the child that an earlier copy of the packet made, or one
- * that is closing. */
+/* What a socket that is no listener means: the child that an earlier copy of the packet made, or
+ * one that is closing. */
 static __always_inline int accept_other(struct run *r, struct bpf_sock *sk, const struct leg *leg)
 {
 	switch (sk->state) {

@@ -35,8 +35,8 @@
 #define NONNULL __attribute__((btf_decl_tag("arg:nonnull")))
 
 /*
- * True if 0 < n <= max, as two comparisons of the register that is used afterwards: clang would make
- * one of them, `n - max - 1 < -max`, from which Linux 6.12 learns nothing about n ("R4 invalid
+ * True if 0 < n <= max, as two comparisons of the register that is used afterwards: clang would
+ * make one of them, `n - max - 1 < -max`, from which Linux 6.12 learns nothing about n ("R4 invalid
  * zero-sized read").
  */
 #define is_length(n, max)                                                                          \
