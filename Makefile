@@ -15,7 +15,7 @@ WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wsha
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -Idatapath -Icontrol -I$(BUILD) \
 	-DSLUICE_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES))
-LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -linih
+LDLIBS = $(shell pkg-config --libs $(PACKAGES)) -linih -pthread
 
 # The return value of a global function may stay unused; packed kernel structs are taken as they are.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \

@@ -15,6 +15,7 @@
 
 #include "admin.h"
 #include "gateway_internal.h"
+#include "kicker.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
@@ -29,6 +30,7 @@ struct server {
 	const char *config_path;
 	char *admin_path;
 	struct metrics *metrics;
+	struct kicker *kicker;
 	int lock_fd, admin_fd, signal_fd;
 	uint64_t verify_at_ms;
 	bool is_over;
@@ -372,6 +374,10 @@ int gateway_run(const char *config_path)
 		log_error("cannot start: %s", strerror(-err));
 		goto out;
 	}
+	err = kicker_open(loader_maps(server.gw.loader),
+			  loader_programs(server.gw.loader)->kick, &server.kicker);
+	if (err)
+		goto out;
 	metrics_commit(server.metrics);
 	puts("ready");
 	notify_manager(NOTIFY_READY);
@@ -381,6 +387,7 @@ out:
 	if (err && !was_loaded && server.lock_fd >= 0)
 		gateway_take_down(&server.gw.instance, server.gw.state,
 				  server.gw.state ? server.gw.state->priority : 0);
+	kicker_close(server.kicker);
 	metrics_close(server.metrics);
 	stop(&server.gw);
 	admin_close(server.admin_fd, server.admin_path);

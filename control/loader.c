@@ -23,6 +23,8 @@
 #define STASHES_MAX 2048u
 #define STASHES_MIN 64u
 #define FLOWS_PER_STASH 16u
+#define SENDERS_MIN 64u
+#define FLOWS_PER_SENDER 8u /* connections with a long answer on its way */
 
 struct loader {
 	struct sluice_bpf *skel;
@@ -54,7 +56,8 @@ static bool has_own_size(const struct sluice_bpf *skel, const struct bpf_map *ma
 {
 	return map == skel->maps.flow_buckets || map == skel->maps.flows ||
 	       map == skel->maps.leg_buckets || map == skel->maps.legs ||
-	       map == skel->maps.stashes || map == skel->maps.counters;
+	       map == skel->maps.stashes || map == skel->maps.senders ||
+	       map == skel->maps.counters;
 }
 
 static uint32_t hash_map(const struct sluice_bpf *skel, const struct bpf_map *map, uint32_t hash)
@@ -147,6 +150,11 @@ static void choose_sizes(const char *level, uint32_t flows, struct loader_sizes 
 		sizes->legs = 2 * sizes->flows; /* a connection that changes destinations holds
 						   several */
 	;
+	sizes->senders = pinned_entries(level, "senders");
+	if (!sizes->senders)
+		sizes->senders = sizes->flows / FLOWS_PER_SENDER;
+	if (sizes->senders < SENDERS_MIN)
+		sizes->senders = SENDERS_MIN;
 	sizes->stashes = pinned_entries(level, "stashes");
 	if (sizes->stashes)
 		return;
@@ -170,6 +178,8 @@ static int set_sizes(struct sluice_bpf *skel, const struct loader_sizes *sizes)
 		err = bpf_map__set_max_entries(skel->maps.legs, sizes->legs);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.stashes, sizes->stashes);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.senders, sizes->senders);
 	return err;
 }
 
@@ -261,6 +271,7 @@ static int load(struct loader *loader, const struct instance *instance, uint32_t
 		.uplink_egress = bpf_program__fd(loader->skel->progs.uplink_egress),
 		.backend_return = bpf_program__fd(loader->skel->progs.backend_return),
 		.backend_accept = bpf_program__fd(loader->skel->progs.backend_accept),
+		.kick = bpf_program__fd(loader->skel->progs.kick),
 	};
 	return 0;
 }

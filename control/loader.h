@@ -17,11 +17,11 @@
 
 /* Elements of the maps whose size the configuration decides. */
 struct loader_sizes {
-	uint32_t flows, legs, stashes; /* powers of two */
+	uint32_t flows, legs, stashes, senders; /* powers of two */
 };
 
 struct loader_programs {
-	int uplink_ingress, uplink_egress, backend_return, backend_accept; /* fds */
+	int uplink_ingress, uplink_egress, backend_return, backend_accept, kick; /* fds */
 };
 
 struct loader;

@@ -31,6 +31,9 @@
 	X(leg_buckets)                                                                             \
 	X(legs)                                                                                    \
 	X(stashes)                                                                                 \
+	X(senders)                                                                                 \
+	X(kicks)                                                                                   \
+	X(kicks_served)                                                                            \
 	X(counters)
 
 struct mapset {

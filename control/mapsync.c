@@ -98,6 +98,7 @@ int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes)
 	settings.flow_mask = sizes->flows / FLOW_WAYS - 1;
 	settings.leg_mask = sizes->legs / LEG_WAYS - 1;
 	settings.stash_mask = sizes->stashes - 1;
+	settings.sender_mask = sizes->senders - 1;
 	return mapsync_write_settings(maps, &settings);
 }
 

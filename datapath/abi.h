@@ -8,10 +8,11 @@
 #define SLUICE_ABI_H
 
 #ifndef __bpf__
+#include <linux/bpf.h>
 #include <linux/types.h>
 #endif
 
-#define SLUICE_ABI_VERSION 1
+#define SLUICE_ABI_VERSION 2
 
 /* Limits. */
 #define MAX_UPLINKS 16
@@ -84,6 +85,8 @@ struct settings {
 	__u32 flow_mask;     /* buckets of `flow_buckets` - 1 */
 	__u32 leg_mask;	     /* buckets of `leg_buckets` - 1 */
 	__u32 stash_mask;    /* elements of `stashes` - 1 */
+	__u32 sender_mask;   /* elements of `senders` - 1 */
+	__u32 pad;
 	__u32 error_slot[8]; /* object slots of the canned errors, by enum canned */
 	__u32 error_gen[8];
 };
@@ -233,7 +236,7 @@ enum counter {
 #define SLUICE_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 SLUICE_ASSERT_SIZE(struct ip_addr, 16);
 SLUICE_ASSERT_SIZE(struct vip_key, 20);
-SLUICE_ASSERT_SIZE(struct settings, 104);
+SLUICE_ASSERT_SIZE(struct settings, 112);
 SLUICE_ASSERT_SIZE(struct host_key, 128);
 SLUICE_ASSERT_SIZE(struct path_key, 64);
 SLUICE_ASSERT_SIZE(struct long_path_key, 256);
@@ -246,5 +249,7 @@ SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
 SLUICE_ASSERT_SIZE(struct flow, 128);
 SLUICE_ASSERT_SIZE(struct leg, 120);
+SLUICE_ASSERT_SIZE(struct sender_entry, 160);
+SLUICE_ASSERT_SIZE(struct kick, 16);
 
 #endif

@@ -34,7 +34,7 @@ enum flow_flag {
 	FLOW_PINNED = 1 << 3,	  /* every further byte goes to the active leg */
 	FLOW_CLIENT_FIN = 1 << 4, /* the client's FIN was taken or forwarded */
 	FLOW_TRUSTED = 1 << 5,
-	FLOW_RECOVERY = 1 << 6, /* fast recovery (RFC 6582) until `recover` is acknowledged */
+	FLOW_RECOVERY = 1 << 6, /* loss recovery until `recover` is acknowledged */
 	FLOW_LEG_FIN = 1 << 7,	/* the active leg's FIN was forwarded to the client */
 };
 
@@ -95,13 +95,62 @@ struct flow {
 	__u32 recover;	/* highest byte sent when the last loss was noticed (RFC 6582) */
 	__u16 cwnd;	/* 1/CWND_UNIT segments (RFC 5681) */
 	__u16 ssthresh;
-	__u16 req_len; /* bytes of the request that is answered: it began at rcv_nxt - req_len */
+	__u16 req_len; /* bytes of the answered request that are not acknowledged yet */
 	__u16 stash;   /* slot in `stashes` + 1; 0: none */
+	__u16 srtt;    /* RFC 6298, units of 2^RTT_SHIFT ns; 0: no sample yet */
+	__u16 rttvar;
 	struct http_chunks body;
 };
+#define RTT_SHIFT 17 /* 131 us */
 #define CWND_UNIT 64
 #define CWND_INITIAL (10 * CWND_UNIT) /* IW10, RFC 6928 */
 #define CWND_MAX (1000 * CWND_UNIT)
+
+/*
+ * `senders`: ARRAY. An answer of several segments on its way: its scoreboard and its timer. An
+ * answer is cut into blocks (one segment each, several where 64 would not be enough). Holder: the
+ * flow with (owner_slot, owner_gen), or nobody. Writer: the run that holds the flow's owner word,
+ * for `armed` and `fires_ns` the timer's callback too.
+ */
+#define SENDER_BLOCKS 64
+enum sender_flag {
+	SENDER_PROBED = 1 << 0, /* a probe is out: the next expiry is a timeout */
+	SENDER_REPEATED = 1 << 1, /* ... and it was a repetition that ended at `probe` */
+};
+struct sender {
+	__u32 lock;	  /* CAS word of claims */
+	__u32 owner_slot; /* flow slot + 1; 0: free */
+	__u32 owner_gen;
+	__u32 armed;	   /* CAS word: the timer runs */
+	__u64 fires_ns;	   /* ... until then */
+	__u64 deadline_ns; /* when something must be sent; 0: never */
+	__u64 progress_ns; /* last acknowledgement of new bytes */
+	__u64 timed_ns;	   /* when the segment before `timed` was sent; 0: none is timed */
+	__u64 sacked;	   /* bit n: block n has arrived */
+	__u64 lost;	   /* bit n: block n is lost and must be sent again */
+	__u32 timed;
+	__u32 probe;
+	__u32 block;	/* bytes */
+	__u8 flags;	/* enum sender_flag */
+	__u8 backoff;	/* timeouts since the last progress */
+	__u8 sent;	/* transmissions of blocks, modulo 256 */
+	__u8 delivered; /* number of the latest transmission that has arrived */
+	__u8 order[SENDER_BLOCKS]; /* number of each block's last transmission */
+};
+/* The timer stands apart: the verifier lets nobody touch it but the timer's own helpers. */
+struct sender_entry {
+	struct bpf_timer timer;
+	struct sender sender;
+};
+
+/* `kicks`: RINGBUF, from the timer to the daemon; `pending_kicks`: QUEUE, from the timer to other
+ * connections' runs while no daemon listens. */
+struct kick {
+	__u32 flow; /* slot */
+	__u32 gen;
+	__u32 is_v6;
+	__u32 pad;
+};
 
 /* One backend's share of a flow. Sequence numbers are in the leg's space unless said otherwise. */
 struct leg_key {

@@ -74,7 +74,7 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 
 	if (!leg) {
 		if (f->reply & REPLY_ACTIVE)
-			return reply_on_timeout(skb, r, f);
+			return transmit_on_repeat(skb, r, f);
 		return client_ack(skb, r, f);
 	}
 	if (f->phase == REQUEST_HEAD)
@@ -128,7 +128,7 @@ static __always_inline int client_answer(struct __sk_buff *skb, struct run *r, s
 	f->req_len = r->cursor - r->first;
 	f->tx_slot = r->target.slot;
 	f->tx_gen = r->target.gen;
-	return reply_start(skb, r, f, r->reply_flags);
+	return transmit_start(skb, r, f, r->reply_flags);
 }
 
 /* A packet with payload. */
@@ -198,7 +198,7 @@ static __always_inline int client_closing(struct __sk_buff *skb, struct run *r, 
 		if (p->ack == f->snd_una &&
 		    (p->flags & TCP_FIN ||
 		     (p->payload_len && !seq_after(p->seq + p->payload_len, f->rcv_nxt))))
-			return reply_on_timeout(skb, r, f);
+			return transmit_on_repeat(skb, r, f);
 		return VERDICT_DROP;
 	}
 	if (p->payload_len || fin) {
@@ -226,7 +226,7 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 	int verdict;
 
 	if (was_active) {
-		verdict = reply_on_ack(skb, r, f);
+		verdict = transmit_on_ack(skb, r, f);
 		if (verdict != VERDICT_GO)
 			return verdict;
 	}
@@ -359,6 +359,9 @@ static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mt
 	f->snd_nxt = p->ack;
 	f->snd_wnd = (__u32)p->window << f->wscale;
 	f->ts_recent = p->tsval;
+	/* The echo of the SYN-ACK's timestamp, if this is the ACK and not what a client says later. */
+	if (p->has_ts && !p->payload_len)
+		sender_sample(f, (__u64)(run_tsval(r) - p->tsecr) * MSEC);
 }
 
 #endif

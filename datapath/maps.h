@@ -87,6 +87,23 @@ MAP(BPF_MAP_TYPE_ARRAY, __u32, struct flow, FLOW_WAYS, flows);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct leg_bucket, 1, leg_buckets);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct leg, LEG_WAYS, legs);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct stash, 1, stashes);
+MAP(BPF_MAP_TYPE_ARRAY, __u32, struct sender_entry, 1, senders);
+
+/* Expired timers. Writer: the timers' callback; reader: the daemon (control/kick.c), or while it is
+ * dead the runs of other connections. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 18);
+} kicks SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__type(value, struct kick);
+	__uint(max_entries, 4096);
+} pending_kicks SEC(".maps");
+/* Number of elements in `pending_kicks`. Writer: datapath. */
+MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, kicks_pending);
+/* The daemon serves kicks until then, ns of bpf_ktime_get_ns(). Writer: daemon. */
+MAP(BPF_MAP_TYPE_ARRAY, __u32, __u64, 1, kicks_served);
 
 /* Next member of a pool (round robin), by pool id. Writer: datapath. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * MAX_POOLS, pool_cursors);

@@ -7,7 +7,7 @@
 #define SLUICE_OPEN_H
 
 #include "forward.h"
-#include "reply.h"
+#include "transmit.h"
 
 /* Room in flow.legs: an entry without a living leg, else that of a parked leg, which is ended: its
  * backend's next packet gets a RST. */
@@ -90,7 +90,7 @@ static __always_inline int open_error(struct __sk_buff *skb, struct run *r, stru
 	f->tx_slot = s->error_slot[canned];
 	f->tx_gen = s->error_gen[canned];
 	f->snd_nxt = r->pkt.ack;
-	return reply_start(skb, r, f, REPLY_CLOSE | (r->reply_flags & REPLY_HEAD));
+	return transmit_start(skb, r, f, REPLY_CLOSE | (r->reply_flags & REPLY_HEAD));
 }
 
 /*

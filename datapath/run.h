@@ -88,6 +88,13 @@ struct run {
 	 */
 	__u32 pick, opens, refusals, sent;
 	__u32 rst_seq; /* ACCEPT_CLOSING */
+	__u32 sender;  /* slot + 1 of the flow's sender, or 0 */
+	__u32 tx_len;  /* bytes of the answer under way */
+	__u32 tx_seq;  /* segment to be sent */
+	__u32 tx_left; /* bytes of its block from there on */
+	__u32 tx_fin;  /* it is nothing but a FIN */
+	__u32 pipe;    /* segments under way */
+	__u32 block_at;
 	__s32 picked;  /* pool_pick(): the first of two candidates */
 	__u32 picked_latency;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes.
@@ -101,6 +108,7 @@ struct run {
 	struct bpf_sock_tuple tuple;
 	struct bpf_tcp_req_attrs attrs;
 	struct target target;
+	struct kick kick;
 	struct bpf_fib_lookup fib;
 	struct path_key path_key;
 	struct long_path_key long_key;
@@ -112,7 +120,7 @@ struct run {
 	__u8 slack[STASH_PIECE]; /* behind http.buf: see forward_pieces() */
 };
 
-enum run_slot { RUN_INGRESS, RUN_EGRESS, RUN_SLOTS };
+enum run_slot { RUN_INGRESS, RUN_EGRESS, RUN_KICK, RUN_SLOTS };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -5,6 +5,7 @@
  */
 #include "backend.h"
 #include "client.h"
+#include "kick.h"
 
 static __always_inline bool addr_is_vip(const struct ip_addr *addr)
 {
@@ -193,7 +194,7 @@ int uplink_ingress(struct __sk_buff *skb)
 	struct run *r = run_get(RUN_INGRESS);
 	struct vip_key *at;
 	struct vip *vip;
-	int kind;
+	int kind, verdict;
 
 	if (!r)
 		return TCX_NEXT;
@@ -216,7 +217,10 @@ int uplink_ingress(struct __sk_buff *skb)
 		return verdict_finish(skb, r,
 				      addr_is_vip(&r->pkt.src) ? drop(STAT_DROP_SPOOFED) :
 								 uplink_local(skb, r));
-	return verdict_finish(skb, r, uplink_packet(skb, r, vip));
+	verdict = uplink_packet(skb, r, vip);
+	if (verdict == VERDICT_DROP)
+		kick_pending(skb, r);
+	return verdict_finish(skb, r, verdict);
 }
 
 /* Only attached where a backend lives in the gateway's own netns. */
@@ -296,6 +300,21 @@ int backend_accept(struct __sk_buff *skb)
 		return verdict_finish(skb, r, VERDICT_REDIRECT);
 	}
 	return verdict_finish(skb, r, drop(STAT_DROP_STALE));
+}
+
+/* Run by the daemon when a timer asks for it; cb[0], cb[1]: slot and gen of the flow. The packet is
+ * a template of the flow's family. */
+SEC("tc")
+int kick(struct __sk_buff *skb)
+{
+	struct run *r = run_get(RUN_KICK);
+
+	if (!r || pkt_parse(skb, r) != PKT_TCP)
+		return TCX_DROP;
+	r->kick.flow = skb->cb[0];
+	r->kick.gen = skb->cb[1];
+	kick_flow(skb, r, &r->kick);
+	return TCX_DROP;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -86,6 +86,7 @@ static void reset_settings(void)
 		.flow_mask = ROOM_FLOW_BUCKETS - 1,
 		.leg_mask = ROOM_LEG_BUCKETS - 1,
 		.stash_mask = ROOM_STASHES - 1,
+		.sender_mask = ROOM_SENDERS - 1,
 	};
 	int i;
 
@@ -292,6 +293,7 @@ static void reset_connections(void)
 	array_clear("leg_buckets", sizeof(struct leg_bucket), ROOM_LEG_BUCKETS);
 	array_clear("legs", sizeof(struct leg), ROOM_LEG_BUCKETS * LEG_WAYS);
 	array_clear("stashes", sizeof(struct stash), ROOM_STASHES);
+	array_clear("senders", sizeof(struct sender_entry), ROOM_SENDERS);
 	array_clear("rst_budgets", 8 * cpus, 1);
 }
 

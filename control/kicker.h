@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Kicks: a timer in the datapath has run out (datapath/sender.h) and needs a packet to send with.
+ * A thread of its own waits for them and runs the program `kick`, whatever else the daemon does;
+ * it also keeps telling the datapath that kicks are served.
+ */
+#ifndef SLUICE_KICKER_H
+#define SLUICE_KICKER_H
+
+#include "mapset.h"
+
+struct kicker;
+
+/* Starts the thread, in the caller's network namespace. `program`: fd of `kick`. 0 or -errno,
+ * logged. */
+int kicker_open(const struct mapset *maps, int program, struct kicker **out);
+/* Ends it, and tells the datapath. NULL is fine. */
+void kicker_close(struct kicker *kicker);
+
+#endif

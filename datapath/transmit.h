@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What of an answer goes out, and when. What fits into one segment goes out in the request's own
+ * packet and acknowledges the request; if it is lost, the client's timer repeats the request. A
+ * longer one has a sender: clones of the packet at hand, one a segment, as far as congestion window
+ * and the client's window allow, clocked by ACKs, and by the sender's timer when they stay away.
+ *
+ * While the daemon serves the timer's kicks, the request is acknowledged at once. Without a daemon
+ * it is not before the answer is over, so that the client's own timer repeats it when a tail is
+ * lost: nobody else could wake the gateway up.
+ */
+#ifndef SLUICE_TRANSMIT_H
+#define SLUICE_TRANSMIT_H
+
+#include "recovery.h"
+
+#define TRANSMIT_MAX 64 /* segments sent by one run */
+#define REPEAT_MARGIN (10 * MSEC)
+
+static __always_inline __u32 transmit_end(const struct run *r, const struct flow *f)
+{
+	return f->tx_start + r->tx_len + (f->reply & REPLY_CLOSE ? 1 : 0);
+}
+
+/* Chooses the next lost block. */
+static __always_inline void transmit_pick_lost(struct run *r, struct flow *f, struct sender *s)
+{
+	__u32 i = __builtin_ctzll(s->lost) & (SENDER_BLOCKS - 1);
+	__u32 from = i * s->block, to = from + s->block, una = f->snd_una - f->tx_start;
+	__u32 sent = recovery_sent(r, f);
+
+	s->lost &= ~(1ULL << i);
+	s->timed_ns = 0; /* Karn: the ACK could be for either */
+	if (from < una)
+		from = una;
+	if (to > sent)
+		to = sent;
+	r->tx_seq = f->tx_start + from;
+	r->tx_left = to > from ? to - from : 0;
+	r->tx_fin = !r->tx_left;
+}
+
+/* Chooses new bytes: a whole segment, or what the window has room for when nothing else is under
+ * way (silly window, RFC 1122, 4.2.3.4). */
+static __always_inline void transmit_pick_new(struct run *r, struct flow *f, struct sender *s)
+{
+	__u32 at = f->snd_nxt - f->tx_start, n = reply_mss(f), room;
+
+	if (at >= r->tx_len)
+		return;
+	if (n > r->tx_len - at)
+		n = r->tx_len - at;
+	if (n > s->block - at % s->block)
+		n = s->block - at % s->block;
+	room = f->snd_una + f->snd_wnd - f->snd_nxt;
+	if ((__s32)room < (__s32)n) {
+		if (r->pipe || (__s32)room <= 0)
+			return;
+		n = room;
+	}
+	r->tx_seq = f->snd_nxt;
+	r->tx_left = n;
+}
+
+/* Sends the segment that was chosen, as a clone. 0, -1 or REPLY_STALE. */
+__noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+				struct sender *s NONNULL)
+{
+	__u32 n = r->tx_left < reply_mss(f) ? r->tx_left : reply_mss(f);
+	__u32 end = r->tx_seq + n, ack = f->rcv_nxt - f->req_len;
+	__u32 i = (r->tx_seq - f->tx_start) / s->block;
+	bool last = end == f->tx_start + r->tx_len;
+	int err;
+
+	err = reply_segment(skb, r, f, r->tx_seq, n, ack, last);
+	if (err)
+		return err;
+	bpf_clone_redirect(skb, r->out_ifindex, 0);
+	if (f->req_len && last) /* nobody would notice its loss soon */
+		bpf_clone_redirect(skb, r->out_ifindex, 0);
+	s->order[(r->tx_fin ? recovery_first(r, f, s) : i) & (SENDER_BLOCKS - 1)] = ++s->sent;
+	if (seq_before(r->tx_seq, f->snd_nxt))
+		count(STAT_RESENT);
+	end += last && f->reply & REPLY_CLOSE;
+	if (seq_after(end, f->snd_nxt)) {
+		f->snd_nxt = end;
+		if (!s->timed_ns) {
+			s->timed_ns = r->now_ns;
+			s->timed = end;
+		}
+	}
+	r->tx_seq += n;
+	r->tx_left -= n;
+	r->tx_fin = 0;
+	r->pipe++;
+	return 0;
+}
+
+/* Sends what the windows allow, lost blocks first. The packet is used up if anything was sent.
+ * Returns the number of segments, -1 or REPLY_STALE. */
+__noinline int transmit_pump(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
+{
+	struct sender *s = r->sender ? sender_at(r->sender - 1) : NULL;
+	int err;
+
+	if (!s)
+		return -1;
+	recovery_pipe(r, f, s);
+	r->tx_left = 0;
+	r->tx_fin = 0;
+	for (r->sent = 0; r->sent < TRANSMIT_MAX && can_loop; r->sent++) {
+		if (!r->tx_left) {
+			if (r->pipe * CWND_UNIT >= f->cwnd)
+				break;
+			if (s->lost)
+				transmit_pick_lost(r, f, s);
+			else
+				transmit_pick_new(r, f, s);
+		}
+		if (!r->tx_left && !r->tx_fin)
+			break;
+		err = transmit_segment(skb, r, f, s);
+		if (err)
+			return err;
+	}
+	return r->sent;
+}
+
+/* Sets the timer for what is under way, or for a window that has to open. */
+static __always_inline void transmit_arm(struct run *r, struct flow *f, struct sender *s)
+{
+	__u64 out = recovery_out(r, f, s);
+
+	sender_arm(r, s->flags & SENDER_PROBED || !out ?
+			      sender_rto(f, s) :
+			      sender_probe_timeout(f, s, !(out & (out - 1))));
+}
+
+/* Sends what is due and uses up the packet. Returns a verdict. */
+static __always_inline int transmit_go(struct __sk_buff *skb, struct run *r, struct flow *f,
+				       struct sender *s)
+{
+	if (transmit_pump(skb, r, f) == REPLY_STALE)
+		return reply_abort(skb, r, f);
+	transmit_arm(r, f, s);
+	return VERDICT_DROP;
+}
+
+/* True if the answer, or what the client has not of it, is one segment that it has room for. */
+static __always_inline bool transmit_is_single(const struct run *r, const struct flow *f)
+{
+	return r->tx_len <= reply_mss(f) && r->tx_len <= f->snd_wnd;
+}
+
+/* Sends the answer from its beginning. Returns a verdict. */
+static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct sender *s;
+
+	if (transmit_is_single(r, f)) {
+		if (reply_segment(skb, r, f, f->tx_start, r->tx_len, f->rcv_nxt, true))
+			return drop(STAT_DROP_OTHER);
+		f->req_len = 0;
+		f->snd_nxt = transmit_end(r, f);
+		return VERDICT_REDIRECT;
+	}
+	if (!sender_claim(r, f)) /* the client repeats the request */
+		return drop(STAT_SENDER_FULL);
+	s = r->sender ? sender_at(r->sender - 1) : NULL;
+	if (!s)
+		return VERDICT_DROP;
+	s->block = recovery_block(f, r->tx_len);
+	if (kick_is_served(r->now_ns))
+		f->req_len = 0;
+	return transmit_go(skb, r, f, s);
+}
+
+/*
+ * Begins the answer that f->tx_slot and f->tx_gen name; f->rcv_nxt stands behind the request and
+ * f->snd_nxt where the answer begins. Returns a verdict.
+ */
+__noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
+			      __u32 flags)
+{
+	struct object *o;
+
+	f->reply = REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
+	o = reply_object(f);
+	if (!o)
+		return reply_abort(skb, r, f);
+	f->tx_start = f->snd_nxt;
+	f->snd_una = f->snd_nxt;
+	f->recover = f->snd_nxt;
+	f->flags &= ~FLOW_RECOVERY;
+	f->dupacks = 0;
+	if (!f->cwnd) {
+		f->cwnd = CWND_INITIAL;
+		f->ssthresh = CWND_MAX;
+	}
+	if (f->reply & REPLY_CLOSE)
+		f->state = FLOW_CLOSING;
+	r->tx_len = reply_len(f, o);
+	return transmit_begin(skb, r, f);
+}
+
+/* Sets r->tx_len and r->sender of the answer under way. The sender, NULL if it has none; -1 in
+ * r->sender if the object is gone. */
+static __always_inline struct sender *transmit_resume(struct run *r, struct flow *f)
+{
+	struct object *o = reply_object(f);
+	struct sender *s;
+
+	r->sender = ~0U;
+	if (!o)
+		return NULL;
+	r->tx_len = reply_len(f, o);
+	if (sender_find(r, f))
+		return sender_at(r->sender - 1);
+	/* Another flow has taken it meanwhile. */
+	if (f->snd_nxt == f->snd_una || transmit_is_single(r, f) || !sender_claim(r, f))
+		return NULL;
+	s = r->sender ? sender_at(r->sender - 1) : NULL;
+	if (s)
+		s->block = recovery_block(f, r->tx_len);
+	return s;
+}
+
+/* The ACK's part of the scoreboard. True if something is to be sent for it. */
+static __always_inline bool transmit_acked(struct run *r, struct flow *f, struct sender *s)
+{
+	struct pkt *p = &r->pkt;
+	__u32 wnd = (__u32)p->window << (f->wscale & 15);
+	bool moved = seq_after(p->ack, f->snd_una), opened = wnd != f->snd_wnd;
+	__u64 sacked = 0;
+
+	f->snd_wnd = wnd;
+	if (moved)
+		recovery_advance(r, f, s);
+	else if (!p->payload_len && !(p->flags & TCP_FIN) && !opened && f->snd_nxt != f->snd_una)
+		f->dupacks += f->dupacks < 255;
+	if (f->flags & FLOW_SACK && p->sack_len)
+		sacked = recovery_sack(r, f, s) & ~s->sacked;
+	if (sacked) {
+		s->sacked |= sacked;
+		s->lost &= ~sacked;
+		recovery_delivered(r, s, sacked);
+	}
+	if (moved || sacked)
+		s->progress_ns = r->now_ns;
+	if ((s->sacked || f->flags & FLOW_RECOVERY || f->dupacks) && recovery_detect(r, f, s))
+		recovery_enter(f);
+	return moved || sacked || opened || s->lost || (f->dupacks && !(f->flags & FLOW_SACK));
+}
+
+/*
+ * An ACK for the answer under way. VERDICT_GO: nothing to send for it, the packet is untouched;
+ * else the packet is used up. The answer is over when f->reply has lost REPLY_ACTIVE.
+ */
+__noinline int transmit_on_ack(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
+{
+	struct sender *s = transmit_resume(r, f);
+	__u32 ack = r->pkt.ack;
+	int sent;
+
+	if (r->sender == ~0U)
+		return reply_abort(skb, r, f);
+	if (seq_after(ack, f->snd_nxt) || seq_before(ack, f->snd_una))
+		return VERDICT_GO; /* never sent, or late */
+	if (ack == transmit_end(r, f)) {
+		if (s) {
+			recovery_advance(r, f, s);
+			s->deadline_ns = 0;
+			s->progress_ns = r->now_ns;
+		}
+		f->snd_una = ack;
+		f->snd_wnd = (__u32)r->pkt.window << (f->wscale & 15);
+		f->reply = (f->reply & ~REPLY_ACTIVE) | REPLY_DONE;
+		return VERDICT_GO;
+	}
+	if (!s) {
+		f->snd_una = ack;
+		return VERDICT_GO;
+	}
+	if (!transmit_acked(r, f, s))
+		return VERDICT_GO;
+	sent = transmit_pump(skb, r, f);
+	if (sent == REPLY_STALE)
+		return reply_abort(skb, r, f);
+	transmit_arm(r, f, s);
+	return sent ? VERDICT_DROP : VERDICT_GO;
+}
+
+/*
+ * The client repeats the request: its timer ran out. A repetition that was under way when the last
+ * ACK came means nothing. Uses up the packet.
+ */
+__noinline int transmit_on_repeat(struct __sk_buff *skb, struct run *r NONNULL,
+				  struct flow *f NONNULL)
+{
+	struct sender *s = transmit_resume(r, f);
+
+	if (r->sender == ~0U)
+		return reply_abort(skb, r, f);
+	if (!s)
+		return transmit_begin(skb, r, f);
+	if (r->now_ns - s->progress_ns < ((__u64)f->srtt << RTT_SHIFT) + REPEAT_MARGIN)
+		return VERDICT_DROP;
+	s->progress_ns = r->now_ns;
+	recovery_timeout(r, f, s);
+	return transmit_go(skb, r, f, s);
+}
+
+/* The path carries less than was thought: what is under way is sent again in smaller segments, at
+ * no cost of the window (RFC 1191, 6.5). Uses up the packet. */
+__noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
+{
+	struct sender *s = transmit_resume(r, f);
+
+	if (r->sender == ~0U)
+		return reply_abort(skb, r, f);
+	if (!s)
+		return transmit_begin(skb, r, f);
+	s->lost = recovery_out(r, f, s) & ~s->sacked;
+	return transmit_go(skb, r, f, s);
+}
+
+/* Chooses the last segment of a block. */
+static __always_inline void transmit_pick_tail(struct run *r, const struct flow *f,
+					       const struct sender *s, __u32 block)
+{
+	__u32 from = block * s->block, to = from + s->block, sent = recovery_sent(r, f);
+	__u32 una = f->snd_una - f->tx_start;
+
+	if (to > sent)
+		to = sent;
+	if (from < una)
+		from = una;
+	if (to - from > reply_mss(f) && to > from)
+		from = to - reply_mss(f);
+	r->tx_seq = f->tx_start + from;
+	r->tx_left = to > from ? to - from : 0;
+	r->tx_fin = !r->tx_left;
+}
+
+/* Asks for an ACK: with the end of what is under way (RFC 8985, 7.3), or where the window is closed
+ * with an old number (RFC 9293, 3.8.6.1; as Linux does, tcp_xmit_probe_skb). */
+static __always_inline int transmit_probe(struct __sk_buff *skb, struct run *r, struct flow *f,
+					  struct sender *s)
+{
+	__u64 out = recovery_out(r, f, s);
+
+	if (!out) {
+		s->backoff += s->backoff < 255;
+		if (segment_to_client(r, f))
+			return -1;
+		r->seg.seq = f->snd_una - 1;
+		r->seg.ack = f->rcv_nxt - f->req_len;
+		r->seg.flags = TCP_ACK;
+		if (segment_resize(skb, r) || segment_seal(skb, r))
+			return -1;
+		return bpf_clone_redirect(skb, r->out_ifindex, 0) ? -1 : 0;
+	}
+	if (out & ~s->sacked)
+		out &= ~s->sacked;
+	s->flags |= SENDER_PROBED;
+	r->tx_left = 0;
+	r->tx_fin = 0;
+	transmit_pick_new(r, f, s);
+	if (!r->tx_left) {
+		transmit_pick_tail(r, f, s, 63 - __builtin_clzll(out | 1));
+		s->flags |= SENDER_REPEATED;
+		s->probe = r->tx_seq + r->tx_left;
+		s->timed_ns = 0;
+	}
+	return transmit_segment(skb, r, f, s);
+}
+
+/* The sender's timer has run out. Uses up the packet. Returns a verdict. */
+__noinline int transmit_on_timer(struct __sk_buff *skb, struct run *r NONNULL,
+				 struct flow *f NONNULL)
+{
+	struct sender *s = transmit_resume(r, f);
+
+	if (r->sender == ~0U)
+		return reply_abort(skb, r, f);
+	if (!s || !s->deadline_ns || s->deadline_ns > r->now_ns)
+		return VERDICT_DROP;
+	if (r->now_ns - s->progress_ns > SENDER_GIVE_UP) {
+		s->deadline_ns = 0;
+		return reply_abort(skb, r, f);
+	}
+	count(STAT_PROBES);
+	if (s->flags & SENDER_PROBED) {
+		recovery_timeout(r, f, s);
+		s->backoff += s->backoff < 255;
+		return transmit_go(skb, r, f, s);
+	}
+	if (transmit_probe(skb, r, f, s) == REPLY_STALE)
+		return reply_abort(skb, r, f);
+	transmit_arm(r, f, s);
+	return VERDICT_DROP;
+}
+
+#endif
