@@ -8,7 +8,6 @@
 #define SLUICE_ABI_H
 
 #ifndef __bpf__
-#include <linux/bpf.h>
 #include <linux/types.h>
 #endif
 

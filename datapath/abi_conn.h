@@ -139,7 +139,11 @@ struct sender {
 };
 /* The timer stands apart: the verifier lets nobody touch it but the timer's own helpers. */
 struct sender_entry {
+#ifdef __bpf__
 	struct bpf_timer timer;
+#else
+	__u64 timer[2];
+#endif
 	struct sender sender;
 };
 

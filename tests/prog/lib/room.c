@@ -284,6 +284,14 @@ static void reset_routes(void)
 	room_prefix(ROOM_ANY, "/empty/", room_to_pool(POOL_EMPTY));
 }
 
+void room_serve_kicks(bool is_served)
+{
+	uint64_t until = is_served ? UINT64_MAX : 0;
+	uint32_t zero = 0;
+
+	room_map_update("kicks_served", &zero, &until);
+}
+
 static void reset_connections(void)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -295,6 +303,7 @@ static void reset_connections(void)
 	array_clear("stashes", sizeof(struct stash), ROOM_STASHES);
 	array_clear("senders", sizeof(struct sender_entry), ROOM_SENDERS);
 	array_clear("rst_budgets", 8 * cpus, 1);
+	room_serve_kicks(true);
 }
 
 void room_reset(void)

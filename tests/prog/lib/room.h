@@ -58,6 +58,9 @@ void room_setup(void);
 /* Back to the default configuration; no flows, no counters' history needed. */
 void room_reset(void);
 
+/* What the daemon tells the datapath while it serves timers; true after room_reset(). */
+void room_serve_kicks(bool is_served);
+
 int room_map(const char *name);
 int room_program(const char *name);
 const struct btf *room_btf(void);
