@@ -146,6 +146,14 @@ static void read_metrics(const struct value *value, void *object)
 	gateway->has_metrics = !value_endpoint(value, true, &gateway->metrics);
 }
 
+static void read_header_timeout(const struct value *value, void *object)
+{
+	struct config_gateway *gateway = object;
+
+	value_duration(value, HEADER_TIMEOUT_MIN_MS, HEADER_TIMEOUT_MAX_MS,
+		       &gateway->header_timeout_ms);
+}
+
 static void read_instance(const struct value *value, void *object)
 {
 	struct config_gateway *gateway = object;
@@ -159,7 +167,8 @@ const struct schema_key gateway_keys[] = {
 	{ "forwarded", read_forwarded, false }, { "fwmark", read_fwmark, false },
 	{ "table", read_table, false },		{ "priority", read_priority, false },
 	{ "admin", read_admin, false },		{ "metrics", read_metrics, false },
-	{ "instance", read_instance, false },	{ 0 },
+	{ "instance", read_instance, false },	{ "header-timeout", read_header_timeout, false },
+	{ 0 },
 };
 
 static void add_address(const struct value *item, void *object)

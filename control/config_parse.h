@@ -18,7 +18,10 @@
 #define MAX_PATHS 500000	/* routes and components; a reload holds two sets of them */
 #define MAX_HOSTS 32768		/* the same for host names */
 #define FLOWS_DEFAULT 262144
+#define HEADER_TIMEOUT_DEFAULT_MS 60000
 #define FLOWS_MIN 64
+#define HEADER_TIMEOUT_MIN_MS 100
+#define HEADER_TIMEOUT_MAX_MS 3600000
 #define FLOWS_MAX (1 << 24)
 #define MARK_BASE_DEFAULT 0x5c000000u
 #define MARK_MASK_DEFAULT 0xff000000u

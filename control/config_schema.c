@@ -150,6 +150,7 @@ static void set_defaults(struct config *config)
 	size_t i;
 
 	gateway->flows = FLOWS_DEFAULT;
+	gateway->header_timeout_ms = HEADER_TIMEOUT_DEFAULT_MS;
 	gateway->mark_base = MARK_BASE_DEFAULT;
 	gateway->mark_mask = MARK_MASK_DEFAULT;
 	gateway->table = TABLE_DEFAULT;

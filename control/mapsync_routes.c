@@ -309,6 +309,7 @@ int mapsync_write_routes(const struct mapset *maps, struct store *store,
 	struct builder b = { .maps = maps, .config = config, .store = store, .epoch = out };
 	int err = -ENOMEM;
 
+	out->header_timeout_ms = config->gateway.header_timeout_ms;
 	out->flags = config->gateway.forwarded_pass ? SETTINGS_FORWARDED_PASS : 0;
 	b.answer = malloc(sizeof(*b.answer));
 	b.body = malloc(BODY_MAX + 1);

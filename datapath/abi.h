@@ -85,7 +85,7 @@ struct settings {
 	__u32 leg_mask;	     /* buckets of `leg_buckets` - 1 */
 	__u32 stash_mask;    /* elements of `stashes` - 1 */
 	__u32 sender_mask;   /* elements of `senders` - 1 */
-	__u32 pad;
+	__u32 header_timeout_ms; /* for a whole header block, from its first byte on */
 	__u32 error_slot[8]; /* object slots of the canned errors, by enum canned */
 	__u32 error_gen[8];
 };

@@ -15,7 +15,7 @@
 
 /* Timeouts in units of the coarse clock (2^26 ns). */
 #define CLOCK_SECONDS(s) ((__u64)(s) * 1000000000ULL >> CLOCK_SHIFT)
-#define FLOW_TIMEOUT_HEAD CLOCK_SECONDS(60) /* no request yet, or an unfinished head */
+#define FLOW_TIMEOUT_HEAD CLOCK_SECONDS(60) /* no request yet */
 #define FLOW_TIMEOUT_IDLE CLOCK_SECONDS(3600)
 #define FLOW_TIMEOUT_BUSY                                                                          \
 	CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
@@ -109,7 +109,7 @@ static __always_inline bool flow_is_expired(const struct flow *f, __u32 clock)
 		return false;
 	if (flow_is_tombstone(f) || f->state == FLOW_CLOSING)
 		return age > FLOW_TIMEOUT_CLOSED;
-	if (f->phase == REQUEST_HEAD || (!f->reply && !(f->flags & FLOW_PINNED)))
+	if (f->phase == REQUEST_START && !f->reply && !(f->flags & FLOW_PINNED))
 		return age > FLOW_TIMEOUT_HEAD;
 	return age > (flow_is_idle(f) ? FLOW_TIMEOUT_IDLE : FLOW_TIMEOUT_BUSY);
 }

@@ -6,7 +6,27 @@
 #ifndef SLUICE_KICK_H
 #define SLUICE_KICK_H
 
-#include "transmit.h"
+#include "request.h"
+
+/* The header block has not come in time: 408 (RFC 9110, 15.5.9). Returns a verdict. */
+static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct sender *s = sender_find(r, f) ? sender_at(r->sender - 1) : NULL;
+	struct leg *leg = leg_of(r, f, f->active);
+
+	if (!s || !s->deadline_ns || s->deadline_ns > r->now_ns)
+		return VERDICT_DROP;
+	s->deadline_ns = 0;
+	r->pkt.src = f->key.client;
+	r->pkt.ack = leg ? leg->resp_pos + leg->delta_out : f->snd_nxt;
+	r->pkt.window = f->snd_wnd >> (f->wscale & 15);
+	r->reply_flags = 0;
+	stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
+	forward_park(skb, r, f, 0);
+	f->req_len = 0;
+	count(STAT_ERROR_408);
+	return open_error(skb, r, f, CANNED_408);
+}
 
 /* Does what the flow's timer has asked for. The packet is used up. */
 __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct kick *kick NONNULL)
@@ -19,8 +39,14 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 	if (!f || f->gen != kick->gen || !lock_take(&f->owner))
 		return 0;
 	r->pkt.payload_len = 0;
+	r->pkt.has_ts = 0;
+	r->pkt.sack_len = 0;
+	r->cursor = 0;
+	r->stashed = 0;
 	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL)
 		verdict = transmit_on_timer(skb, r, f);
+	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD)
+		verdict = kick_head(skb, r, f);
 	lock_release(&f->owner);
 	if (verdict == VERDICT_REDIRECT)
 		bpf_clone_redirect(skb, r->out_ifindex, 0);

@@ -56,6 +56,16 @@ static __always_inline int request_error(struct run *r, const struct flow *f, __
 	return SCAN_ERROR;
 }
 
+/* The rest of the head has so much time (kick.h). Without a free timer it has as long as its memory
+ * is not needed. */
+static __always_inline void request_await(struct run *r, struct flow *f)
+{
+	const struct settings *s = settings_get();
+
+	if (s && sender_claim(r, f))
+		sender_arm(r, s->header_timeout_ms * MSEC);
+}
+
 /* The head is not whole yet: the rest of the packet is kept. */
 static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -74,6 +84,8 @@ static __always_inline int request_stash(struct __sk_buff *skb, struct run *r, s
 	if (stash_append(skb, r, st, r->pkt.payload_off + r->cursor, n))
 		return request_error(r, f, CANNED_431, STAT_ERROR_431);
 	count(STAT_STASHED);
+	if (f->phase != REQUEST_HEAD)
+		request_await(r, f);
 	f->phase = REQUEST_HEAD;
 	r->cursor += n;
 	return SCAN_STASHED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The clock of an answer of several segments: who holds a sender, round-trip times (RFC 6298), and
- * the timer that notices a lost tail (RFC 8985, 7). A timer's callback has no packet to send with,
+ * The clock of an answer of several segments, or of an unfinished header block: who holds a sender,
+ * round-trip times (RFC 6298), and the timer that notices a lost tail (RFC 8985, 7). A timer's callback has no packet to send with,
  * so it asks for one: the daemon, which runs `kick` for the flow, or while the daemon is dead the
  * next packet that is left over in a run of another connection.
  */
@@ -95,7 +95,7 @@ static __always_inline __u64 sender_probe_timeout(const struct flow *f, const st
 	return pto < rto ? pto : rto;
 }
 
-/* The holder is gone, or has no answer under way. */
+/* The holder is gone, or waits for nothing: neither for ACKs nor for the rest of a header block. */
 static __always_inline bool sender_is_free(const struct sender *s)
 {
 	struct flow *f;
@@ -103,7 +103,8 @@ static __always_inline bool sender_is_free(const struct sender *s)
 	if (!s->owner_slot)
 		return true;
 	f = flow_at(s->owner_slot - 1);
-	return !f || f->gen != s->owner_gen || !(f->reply & REPLY_ACTIVE);
+	return !f || f->gen != s->owner_gen ||
+	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD);
 }
 
 /* No other run is in the middle of using it: its holder, if it has one, is locked out meanwhile. */
@@ -222,10 +223,10 @@ static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 	__u64 now = bpf_ktime_get_ns(), deadline = *(volatile __u64 *)&s->deadline_ns;
 	__u64 wait = KICK_RETRY;
 
-	if (!deadline) {
+	if (!deadline || sender_is_free(s)) {
 		__sync_lock_test_and_set(&s->armed, 0);
 		/* sender_arm() may have seen `armed` a moment ago. */
-		if (!*(volatile __u64 *)&s->deadline_ns || !lock_try(&s->armed))
+		if (*(volatile __u64 *)&s->deadline_ns == deadline || !lock_try(&s->armed))
 			return 0;
 		wait = PROBE_MARGIN;
 	} else if (deadline > now) {
