@@ -89,7 +89,7 @@ MAP(BPF_MAP_TYPE_ARRAY, __u32, struct leg, LEG_WAYS, legs);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct stash, 1, stashes);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct sender_entry, 1, senders);
 
-/* Expired timers. Writer: the timers' callback; reader: the daemon (control/kick.c), or while it is
+/* Expired timers. Writer: the timers' callback; reader: the daemon (control/kicker.c), or while it is
  * dead the runs of other connections. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
