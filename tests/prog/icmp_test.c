@@ -1,71 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * ICMP errors about the segments of a flow: a smaller path MTU makes the kernel's answers go on in
- * smaller segments, errors about a backend's segments get to that backend, translated, and what
- * quotes no segment under way changes nothing (RFC 1191, RFC 8201, RFC 5927).
+ * ICMP errors about the kernel's answers: a smaller path MTU makes them go on in smaller segments;
+ * what quotes no segment under way changes nothing (RFC 1191, RFC 8201, RFC 5927).
  */
 #include <string.h>
 
 #include "download.h"
 #include "icmp_error.h"
 #include "peek.h"
-#include "prog_node.h"
-#include "socket.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_3000 "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-#define ROUTER4 "192.0.2.7"
-#define ROUTER6 "2001:db8::7"
-
-struct icmp_type {
-	uint8_t type, code;
-};
-#define FRAG_NEEDED { 3, 4 }
-#define TOO_BIG { 2, 0 }
-
-/* What a router says of the segment at `seq`, of `len` bytes, that the client `c` was sent. */
-static struct icmp_error error_about(const struct client *c, struct icmp_type type, uint32_t mtu,
-				     uint32_t seq, uint32_t len)
-{
-	static const uint8_t bytes[9000];
-	struct icmp_error e = {
-		.src = packet_addr(c->v6 ? ROUTER6 : ROUTER4),
-		.dst = c->vip,
-		.type = type.type,
-		.code = type.code,
-		.rest = mtu,
-		.quote_len = 8,
-		.quoted = {
-			.v6 = c->v6,
-			.src = c->vip,
-			.dst = c->addr,
-			.sport = c->vip_port,
-			.dport = c->port,
-			.seq = seq,
-			.ack = c->seq,
-			.flags = TCP_ACK,
-			.ttl = 63,
-			.payload = bytes,
-			.len = len,
-		},
-	};
-
-	memcpy(e.mac_src, net_peer_mac(NET_UPLINK), 6);
-	memcpy(e.mac_dst, net_mac(NET_UPLINK), 6);
-	if (c->has_ts)
-		packet_option_ts(&e.quoted, 1, 2);
-	return e;
-}
-
-static struct result *send_error(const struct icmp_error *e)
-{
-	static uint8_t frame[PACKET_MAX];
-
-	return run_frame(UPLINK_INGRESS, frame, icmp_error_build(e, frame), net_ifindex(NET_UPLINK),
-			 0);
-}
 
 /* Passed on to the stack as it came. */
 static void expect_untouched(const struct result *r, const uint8_t *frame, size_t len)
@@ -76,10 +20,17 @@ static void expect_untouched(const struct result *r, const uint8_t *frame, size_
 	expect_bytes("frame", r->frame, r->len, frame, len);
 }
 
+struct family_row {
+	const char *name;
+	bool v6;
+};
+
+static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
+
 struct mtu_row {
 	const char *name;
 	bool v6;
-	struct icmp_type type;
+	struct icmp_error_type type;
 	uint32_t mtu;
 	int32_t off;	/* of the quoted segment in the answer */
 	uint16_t mss;	/* afterwards; 0: as before */
@@ -170,8 +121,9 @@ TEST_ROWS(mtu, "path MTU, the kernel answers", mtu_rows)
 	download_expect(download_begin(row->v6, GET("/huge"), SLOT_HUGE, false), 10);
 	before = peek_flow(&download.c).mss;
 	EXPECT(before, row->v6 ? 1440 : 1460);
-	e = error_about(&download.c, row->type, row->mtu, download.first + row->off, download.mss);
-	r = send_error(&e);
+	e = icmp_error_about(&download.c, row->type, row->mtu, download.first + row->off,
+			     download.mss);
+	r = icmp_error_send(&e);
 	expect_verdict(r, DROP);
 	EXPECT(r->counts[row->count], 1);
 	EXPECT(peek_flow(&download.c).mss, row->mss ? row->mss : before);
@@ -194,17 +146,18 @@ TEST(mtu_again, "further reports about one flight: nothing is sent again")
 
 	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
 	for (i = 0; i < 10; i++) {
-		e = error_about(&download.c, (struct icmp_type)FRAG_NEEDED, 1300,
-				download.first + i * DOWNLOAD_MSS, DOWNLOAD_MSS);
-		r = send_error(&e);
+		e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 1300,
+				     download.first + i * DOWNLOAD_MSS, DOWNLOAD_MSS);
+		r = icmp_error_send(&e);
 		EXPECT(r->counts[i ? STAT_ICMP_IGNORED : STAT_ICMP_MTU], 1);
 		if (i)
 			expect_no_clones(r);
 		else
 			expect_resent(r, 1260);
 	}
-	e = error_about(&download.c, (struct icmp_type)FRAG_NEEDED, 1200, download.first, 1248);
-	expect_resent(send_error(&e), 1160); /* a second bottleneck, behind the first */
+	e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 1200, download.first,
+			     1248);
+	expect_resent(icmp_error_send(&e), 1160); /* a second bottleneck, behind the first */
 	finish_download();
 }
 
@@ -222,8 +175,9 @@ TEST(mtu_one, "an answer of one segment goes out again in smaller ones")
 	download.len =
 		room_answer(SLOT_SMALL, false, false, download.wanted, sizeof(download.wanted));
 	client_expect_object(c, r, SLOT_SMALL, false, false);
-	e = error_about(c, (struct icmp_type)FRAG_NEEDED, 600, download.first, download.len);
-	expect_resent(send_error(&e), 560);
+	e = icmp_error_about(c, (struct icmp_error_type)FRAG_NEEDED, 600, download.first,
+			     download.len);
+	expect_resent(icmp_error_send(&e), 560);
 	while (download.sent < download.len) {
 		r = download_ack(download.sent);
 		EXPECT(r->n_clones, 1);
@@ -231,8 +185,9 @@ TEST(mtu_one, "an answer of one segment goes out again in smaller ones")
 		download.sent += r->clones[0].packet.len;
 	}
 	download_ack(download.len);
-	e = error_about(c, (struct icmp_type)FRAG_NEEDED, 500, download.first, download.len);
-	r = send_error(&e);
+	e = icmp_error_about(c, (struct icmp_error_type)FRAG_NEEDED, 500, download.first,
+			     download.len);
+	r = icmp_error_send(&e);
 	expect_counts(r, "ICMP_BAD"); /* all of it is acknowledged */
 	EXPECT(peek_flow(c).mss, 560);
 }
@@ -248,31 +203,77 @@ TEST(mtu_recover, "what was sent before a timeout is still under way")
 	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
 	r = client_run(&request);
 	EXPECT(r->n_clones, 1);
-	e = error_about(&download.c, (struct icmp_type)FRAG_NEEDED, 1300,
-			download.first + 9 * DOWNLOAD_MSS, DOWNLOAD_MSS);
-	expect_resent(send_error(&e), 1260);
+	e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 1300,
+			     download.first + 9 * DOWNLOAD_MSS, DOWNLOAD_MSS);
+	expect_resent(icmp_error_send(&e), 1260);
 	finish_download();
 }
 
-TEST(mtu_idle, "nothing under way, never an answer, a closed flow")
+TEST(mtu_idle, "nothing under way: no number is right")
 {
 	struct icmp_error e;
 	struct client c;
 	uint32_t isn;
 
-	client_open(&c, false);
+	client_init(&c, false);
+	client_connect_near(&c, 0x12345678,
+			    0xd0000000); /* `recover` is 0 before the first answer */
 	isn = c.ack;
-	e = error_about(&c, (struct icmp_type)FRAG_NEEDED, 1300, isn, 100);
-	expect_counts(send_error(&e), "ICMP_BAD");
-	e.quoted.seq = isn - 0x40000000;
-	expect_counts(send_error(&e), "ICMP_BAD");
-	e.quoted.seq = isn + 0x40000000;
-	expect_counts(send_error(&e), "ICMP_BAD");
-	client_send(&c, TCP_RST, NULL, 0);
-	EXPECT(peek_flow(&c).state, FLOW_CLOSED);
-	e.quoted.seq = isn;
-	expect_counts(send_error(&e), "ICMP_BAD");
+	e = icmp_error_about(&c, (struct icmp_error_type)FRAG_NEEDED, 1300, isn, 100);
+	expect_counts(icmp_error_send(&e), "ICMP_BAD");
+	e.quoted.seq = isn - 1;
+	expect_counts(icmp_error_send(&e), "ICMP_BAD");
+	e.quoted.seq = isn + 1000;
+	expect_counts(icmp_error_send(&e), "ICMP_BAD");
 	EXPECT(peek_flow(&c).mss, 1460);
+}
+
+TEST(mtu_over, "a connection that the client has ended, and one that has expired")
+{
+	static uint8_t frame[PACKET_MAX];
+	struct icmp_error e;
+	struct flow flow;
+	size_t len;
+
+	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
+	e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 1300, download.first,
+			     100);
+	client_send(&download.c, TCP_RST, NULL, 0);
+	EXPECT(peek_flow(&download.c).state, FLOW_CLOSED);
+	expect_counts(icmp_error_send(&e), "ICMP_BAD");
+	EXPECT(peek_flow(&download.c).mss, 1460);
+
+	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
+	flow = peek_flow(&download.c);
+	flow.seen -= PEEK_SECONDS(7300);
+	peek_set_flow(&download.c, &flow);
+	e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 1300, download.first,
+			     100);
+	len = icmp_error_build(&e, frame);
+	expect_untouched(icmp_error_send(&e), frame, len);
+}
+
+TEST_ROWS(cut, "a frame that ends too early", family_rows)
+{
+	const struct family_row *row = row_;
+	static uint8_t frame[PACKET_MAX];
+	struct icmp_error e;
+	struct result *r;
+	size_t len, n;
+
+	download_expect(download_begin(row->v6, GET("/huge"), SLOT_HUGE, false), 10);
+	e = icmp_error_about(&download.c, (struct icmp_error_type){ row->v6 ? 3 : 11, 0 }, 0,
+			     download.first, 100);
+	len = icmp_error_build(&e, frame);
+	for (n = packet_l4(row->v6); n <= len; n++) {
+		check_step("%zu of %zu bytes", n, len);
+		expect_counts(icmp_error_send(&e), "ICMP_IGNORED"); /* what a run leaves behind */
+		r = run_frame(UPLINK_INGRESS, frame, n, net_ifindex(NET_UPLINK), 0);
+		if (n < len)
+			expect_untouched(r, frame, n);
+		else
+			expect_counts(r, "ICMP_IGNORED");
+	}
 }
 
 static const uint16_t plateau_rows[][2] = {
@@ -287,12 +288,13 @@ TEST(mtu_plateaus, "no MTU told: one plateau after the other")
 
 	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
 	for (i = 0; i < sizeof(plateau_rows) / sizeof(plateau_rows[0]); i++) {
-		e = error_about(&download.c, (struct icmp_type)FRAG_NEEDED, 0, download.first,
-				plateau_rows[i][0] - 12);
-		expect_resent(send_error(&e), plateau_rows[i][1] - 40);
+		e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 0,
+				     download.first, plateau_rows[i][0] - 12);
+		expect_resent(icmp_error_send(&e), plateau_rows[i][1] - 40);
 	}
-	e = error_about(&download.c, (struct icmp_type)FRAG_NEEDED, 0, download.first, 88 - 12);
-	expect_counts(send_error(&e), "ICMP_IGNORED");
+	e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 0, download.first,
+			     88 - 12);
+	expect_counts(icmp_error_send(&e), "ICMP_IGNORED");
 	finish_download();
 }
 
@@ -356,9 +358,10 @@ TEST_ROWS(stranger, "not about a segment of ours", stranger_rows)
 	size_t len;
 
 	download_expect(download_begin(row->v6, GET("/huge"), SLOT_HUGE, false), 10);
-	e = error_about(&download.c,
-			row->v6 ? (struct icmp_type)TOO_BIG : (struct icmp_type)FRAG_NEEDED, 1300,
-			download.first, download.mss);
+	e = icmp_error_about(&download.c,
+			     row->v6 ? (struct icmp_error_type)TOO_BIG :
+				       (struct icmp_error_type)FRAG_NEEDED,
+			     1300, download.first, download.mss);
 	e.quote_len = row->quote_len;
 	len = icmp_error_build(&e, frame);
 	if (row->at >= 0)
@@ -385,310 +388,11 @@ TEST(long_quote, "quotes of every length are summed up")
 	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
 	for (len = 8; len < 1400; len += len < 20 ? 1 : 41) {
 		check_step("%zu bytes", len);
-		e = error_about(&download.c, (struct icmp_type)FRAG_NEEDED, 1500, download.first,
-				DOWNLOAD_MSS);
+		e = icmp_error_about(&download.c, (struct icmp_error_type)FRAG_NEEDED, 1500,
+				     download.first, DOWNLOAD_MSS);
 		e.quote_len = len;
-		r = send_error(&e);
+		r = icmp_error_send(&e);
 		expect_counts(r, "ICMP_IGNORED");
 		run_forget();
-	}
-}
-
-/*
- * A leg on backend 1 whose numbers differ from the client's, with a response of two segments under
- * way. Returns the response's first byte in the client's numbers.
- */
-static uint32_t response_under_way(struct client *c, struct node *n, bool v6)
-{
-	static char bytes[1448];
-	uint32_t first;
-
-	client_open(c, v6);
-	node_open(n, 1, c, GET("/1/a"));
-	node_reply(n, c, OK_5);
-	client_expect_object(c, client_say(c, GET("/small")), SLOT_SMALL, false, false);
-	node_expect_text(n, client_say(c, GET("/1/b")), GET("/1/b"));
-	EXPECT_TRUE(n->seq != c->ack);
-	first = c->ack;
-	memset(bytes, 'x', sizeof(bytes));
-	memcpy(bytes, OK_3000, strlen(OK_3000));
-	expect_verdict(node_send(n, TCP_ACK, bytes, sizeof(bytes)), REDIRECT);
-	memset(bytes, 'y', sizeof(bytes));
-	expect_verdict(node_send(n, TCP_ACK, bytes, sizeof(bytes)), REDIRECT);
-	return first;
-}
-
-static void expect_error(const struct result *r, const struct icmp_error *sent,
-			 struct icmp_error *e)
-{
-	const char *complaint = icmp_error_parse(r->frame, r->len, e);
-
-	if (complaint)
-		check_fail("error passed on: %s", complaint);
-	expect_bytes("router", &e->src, 16, &sent->src, 16);
-	expect_bytes("quoted destination", &e->quoted.dst, 16, &sent->quoted.dst, 16);
-	EXPECT(e->quoted.dport, sent->quoted.dport);
-	EXPECT(e->type, sent->type);
-	EXPECT(e->code, sent->code);
-	EXPECT(e->quote_len, 8);
-}
-
-struct leg_row {
-	const char *name;
-	bool v6;
-	struct icmp_type type;
-	uint32_t rest;
-	uint32_t rest_out; /* what the backend gets */
-	int32_t off;
-	size_t quote_len;
-	uint16_t mss; /* of the flow, afterwards; 0: as before */
-	const char *counts;
-};
-
-static const struct leg_row leg_rows[] = {
-	{ "IPv4, 1400", false, FRAG_NEEDED, 1400, 1400, 0, 8, 1360, "ICMP_MTU" },
-	{ "IPv4, second segment, long quote", false, FRAG_NEEDED, 1400, 1400, 1448, 601, 1360,
-	  "ICMP_MTU" },
-	{ "IPv4, last byte", false, FRAG_NEEDED, 100, 100, 2895, 8, 88, "ICMP_MTU" },
-	{ "IPv4, none told", false, FRAG_NEEDED, 0, 0, 0, 8, 1452, "ICMP_MTU" },
-	{ "IPv4, larger", false, FRAG_NEEDED, 9000, 9000, 0, 8, 0, "ICMP_MTU" },
-	{ "IPv4, host unreachable", false, { 3, 1 }, 0, 0, 0, 8, 0, "ICMP_PASSED" },
-	{ "IPv4, time exceeded", false, { 11, 0 }, 0, 0, 0, 8, 0, "ICMP_PASSED" },
-	{ "IPv4, time exceeded, with extensions",
-	  false,
-	  { 11, 0 },
-	  0x00200000,
-	  0,
-	  0,
-	  108,
-	  0,
-	  "ICMP_PASSED" },
-	{ "IPv4, parameter problem",
-	  false,
-	  { 12, 0 },
-	  0x14000000,
-	  0x14000000,
-	  0,
-	  8,
-	  0,
-	  "ICMP_PASSED" },
-	{ "IPv4, before what is under way", false, FRAG_NEEDED, 1400, 0, -1, 8, 0, NULL },
-	{ "IPv4, behind what is under way", false, FRAG_NEEDED, 1400, 0, 2896, 8, 0, NULL },
-	{ "IPv6, 1400", true, TOO_BIG, 1400, 1400, 0, 8, 1340, "ICMP_MTU" },
-	{ "IPv6, second segment, long quote", true, TOO_BIG, 1280, 1280, 1448, 1100, 1220,
-	  "ICMP_MTU" },
-	{ "IPv6, larger", true, TOO_BIG, 0x12345678, 0x12345678, 0, 8, 0, "ICMP_MTU" },
-	{ "IPv6, less than least", true, TOO_BIG, 1000, 0, 0, 8, 0, NULL },
-	{ "IPv6, address unreachable", true, { 1, 3 }, 0, 0, 0, 8, 0, "ICMP_PASSED" },
-	{ "IPv6, time exceeded, with extensions",
-	  true,
-	  { 3, 0 },
-	  0x10000000,
-	  0,
-	  0,
-	  108,
-	  0,
-	  "ICMP_PASSED" },
-	{ "IPv6, parameter problem", true, { 4, 1 }, 0x28000006, 0x28000006, 0, 8, 0, "ICMP_PASSED" },
-	{ "IPv6, before what is under way", true, TOO_BIG, 1400, 0, -1, 8, 0, NULL },
-	{ "IPv6, behind what is under way", true, TOO_BIG, 1400, 0, 2896, 8, 0, NULL },
-};
-
-TEST_ROWS(leg, "about a backend's segment", leg_rows)
-{
-	const struct leg_row *row = row_;
-	struct icmp_error sent, e;
-	struct result *r;
-	struct client c;
-	struct node n;
-	uint32_t first;
-	uint16_t before;
-
-	first = response_under_way(&c, &n, row->v6);
-	before = peek_flow(&c).mss;
-	sent = error_about(&c, row->type, row->rest, first + row->off, 1448);
-	sent.quote_len = row->quote_len;
-	r = send_error(&sent);
-	expect_no_clones(r);
-	EXPECT(peek_flow(&c).mss, row->mss ? row->mss : before);
-	EXPECT(peek_flow(&c).owner, 0);
-	if (!row->counts) {
-		expect_verdict(r, DROP);
-		expect_counts(r, "ICMP_BAD");
-		return;
-	}
-	expect_counts(r, row->counts);
-	expect_verdict(r, REDIRECT);
-	EXPECT(r->out_ifindex, net_ifindex(NET_NODE1));
-	EXPECT(r->mark, NET_MARK_BASE + 1);
-	expect_error(r, &sent, &e);
-	expect_bytes("destination MAC", e.mac_dst, 6, net_peer_mac(NET_NODE1), 6);
-	expect_bytes("source MAC", e.mac_src, 6, net_mac(NET_NODE1), 6);
-	expect_bytes("destination", &e.dst, 16, &n.addr, 16);
-	expect_bytes("quoted source", &e.quoted.src, 16, &n.addr, 16);
-	EXPECT(e.quoted.sport, NET_NODE_PORT);
-	EXPECT(e.quoted.seq, n.seq - 2 * 1448 + row->off);
-	EXPECT(e.rest, row->rest_out);
-}
-
-TEST(leg_checksum, "about a backend's segment, wrong checksum")
-{
-	static uint8_t frame[PACKET_MAX];
-	struct icmp_error e;
-	struct result *r;
-	struct client c;
-	struct node n;
-	size_t len;
-
-	e = error_about(&c, (struct icmp_type)FRAG_NEEDED, 1400, response_under_way(&c, &n, false),
-			1448);
-	e = error_about(&c, (struct icmp_type)FRAG_NEEDED, 1400, c.ack, 1448);
-	len = icmp_error_build(&e, frame);
-	frame[len - 1] ^= 1;
-	r = run_frame(UPLINK_INGRESS, frame, len, net_ifindex(NET_UPLINK), 0);
-	expect_counts(r, "ICMP_BAD");
-	expect_verdict(r, DROP);
-	EXPECT(peek_flow(&c).mss, 1460);
-}
-
-TEST(leg_then_kernel, "a backend's report: the kernel's next answer fits as well")
-{
-	static const char rest[sizeof(OK_3000) - 1 + 3000 - 2 * 1448];
-	struct icmp_error e;
-	uint32_t first;
-	struct node n;
-	struct client *c = &download.c;
-
-	first = response_under_way(c, &n, false);
-	e = error_about(c, (struct icmp_type)FRAG_NEEDED, 1300, first, 1448);
-	expect_counts(send_error(&e), "ICMP_MTU");
-	c->ack += 2 * 1448;
-	node_expect_text(&n, client_ack(c), "");
-	e = error_about(c, (struct icmp_type)FRAG_NEEDED, 1200, first, 1448);
-	expect_counts(send_error(&e), "ICMP_BAD"); /* acknowledged */
-	node_send(&n, TCP_PSH | TCP_ACK, rest, sizeof(rest));
-	c->ack += sizeof(rest);
-	node_expect_text(&n, client_ack(c), "");
-	download_expect(download_ask(GET("/big"), SLOT_BIG, false), 10);
-	EXPECT(download.mss, 1248);
-	download_run(download_ack(download.sent));
-}
-
-TEST(parked, "about what a leg sent before the kernel answered")
-{
-	struct icmp_error e;
-	struct result *r;
-	struct client c;
-	struct node n;
-	uint32_t first;
-
-	client_open(&c, false);
-	first = c.ack;
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
-	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
-	e = error_about(&c, (struct icmp_type)FRAG_NEEDED, 1300, first, strlen(OK_5));
-	r = send_error(&e);
-	expect_verdict(r, DROP);
-	expect_counts(r, "ICMP_BAD");
-	EXPECT(peek_flow(&c).mss, 1460);
-}
-
-TEST(opening, "about the response of a leg that has not answered yet")
-{
-	struct icmp_error e;
-	struct client c;
-	struct node n;
-
-	client_open(&c, true);
-	node_open(&n, 1, &c, GET("/1/a"));
-	e = error_about(&c, (struct icmp_type)TOO_BIG, 1300, c.ack, 100);
-	expect_counts(send_error(&e), "ICMP_BAD");
-}
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
-
-/* Leg numbers differ from the client's by what is added to the leg's delta here. */
-TEST_ROWS(local, "about the segment of a backend in the gateway's own netns", family_rows)
-{
-	const struct family_row *row = row_;
-	struct icmp_error sent, e;
-	struct packet answer;
-	struct client c;
-	struct result *r;
-	struct leg leg;
-
-	client_open(&c, row->v6);
-	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
-	r = client_say(&c, GET("/here/a"));
-	socket_close_all();
-	expect_verdict(r, NEXT);
-	leg = peek_leg(&c, BACKEND_HERE);
-	leg.delta_out = 77777;
-	leg.resp_pos = leg.told = leg.base_out = leg.snd_max = c.ack - 77777;
-	peek_set_leg(&c, BACKEND_HERE, &leg);
-	answer = client_packet(&c, TCP_PSH | TCP_ACK, OK_5, strlen(OK_5));
-	answer.src = c.vip;
-	answer.dst = c.addr;
-	answer.sport = ROOM_HERE_PORT;
-	answer.dport = c.port;
-	answer.seq = c.ack - 77777;
-	answer.ack = r->packet.seq + r->packet.len;
-	r = run_packet(UPLINK_EGRESS, &answer, NET_UPLINK);
-	expect_verdict(r, NEXT);
-	EXPECT(r->packet.seq, c.ack);
-	sent = error_about(&c, row->v6 ? (struct icmp_type)TOO_BIG : (struct icmp_type)FRAG_NEEDED,
-			   1290, c.ack + 7, 500);
-	sent.quote_len = 300;
-	r = send_error(&sent);
-	expect_verdict(r, NEXT);
-	expect_counts(r, "ICMP_MTU");
-	expect_error(r, &sent, &e);
-	expect_bytes("destination MAC", e.mac_dst, 6, sent.mac_dst, 6);
-	expect_bytes("source MAC", e.mac_src, 6, sent.mac_src, 6);
-	expect_bytes("destination", &e.dst, 16, &c.vip, 16);
-	expect_bytes("quoted source", &e.quoted.src, 16, &c.vip, 16);
-	EXPECT(e.quoted.sport, ROOM_HERE_PORT);
-	EXPECT(e.quoted.seq, answer.seq + 7);
-	EXPECT(e.rest, 1290);
-}
-
-struct way_row {
-	const char *name;
-	uint32_t backend;
-	int verdict;
-	const char *counts;
-};
-
-static const struct way_row way_rows[] = {
-	{ "no route", BACKEND_LOST, DROP, "ICMP_MTU DROP_NO_ROUTE" },
-	{ "neighbour not known", BACKEND_FAR, REDIRECT, "ICMP_MTU" },
-};
-
-TEST_ROWS(way, "the way to the backend", way_rows)
-{
-	const struct way_row *row = row_;
-	struct backend b;
-	struct icmp_error sent, e;
-	struct result *r;
-	struct client c;
-	struct node n;
-	uint32_t first;
-
-	first = response_under_way(&c, &n, false);
-	b = room_backend(row->backend);
-	room_set_backend(1, &b);
-	sent = error_about(&c, (struct icmp_type)FRAG_NEEDED, 1400, first, 1448);
-	r = send_error(&sent);
-	expect_verdict(r, row->verdict);
-	expect_counts(r, row->counts);
-	if (row->verdict == REDIRECT) {
-		EXPECT(r->out_ifindex, net_ifindex(NET_NODE1));
-		expect_error(r, &sent, &e);
 	}
 }

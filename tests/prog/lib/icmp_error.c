@@ -10,6 +10,8 @@
 #include "icmp_error.h"
 
 #define TTL 55
+#define ROUTER4 "192.0.2.7"
+#define ROUTER6 "2001:db8::7"
 
 static void put16(uint8_t *p, uint16_t value)
 {
@@ -159,4 +161,45 @@ const char *icmp_error_parse(const uint8_t *frame, size_t len, struct icmp_error
 	e->rest = get32(icmp + 4);
 	e->quote_len = len - packet_l4(v6) - 8 - (v6 ? 40 : 20);
 	return parse_quote(icmp + 8, e->quote_len + (v6 ? 40 : 20), &e->quoted);
+}
+
+struct icmp_error icmp_error_about(const struct client *c, struct icmp_error_type type,
+				   uint32_t rest, uint32_t seq, uint32_t len)
+{
+	static const uint8_t bytes[9000];
+	struct icmp_error e = {
+		.src = packet_addr(c->v6 ? ROUTER6 : ROUTER4),
+		.dst = c->vip,
+		.type = type.type,
+		.code = type.code,
+		.rest = rest,
+		.quote_len = 8,
+		.quoted = {
+			.v6 = c->v6,
+			.src = c->vip,
+			.dst = c->addr,
+			.sport = c->vip_port,
+			.dport = c->port,
+			.seq = seq,
+			.ack = c->seq,
+			.flags = TCP_ACK,
+			.ttl = 63,
+			.payload = bytes,
+			.len = len,
+		},
+	};
+
+	memcpy(e.mac_src, net_peer_mac(NET_UPLINK), 6);
+	memcpy(e.mac_dst, net_mac(NET_UPLINK), 6);
+	if (c->has_ts)
+		packet_option_ts(&e.quoted, 1, 2);
+	return e;
+}
+
+struct result *icmp_error_send(const struct icmp_error *e)
+{
+	static uint8_t frame[PACKET_MAX];
+
+	return run_frame(UPLINK_INGRESS, frame, icmp_error_build(e, frame), net_ifindex(NET_UPLINK),
+			 0);
 }
