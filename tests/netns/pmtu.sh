@@ -213,6 +213,20 @@ learn_once() {
 	check "narrow 1300, IPv$1: reports about it" 0 "$(($(reports) - before))"
 }
 
+# crowd FAMILY: 40 connections at once, each of which needs reports of its own.
+crowd() {
+	local bad
+	narrow 1300
+	bad=$(counter icmp_bad)
+	# shellcheck disable=SC2016 # $0 and $1 are that shell's
+	check "narrow 1300, IPv$1: 40 components at once" \
+		"40 $(md5sum <"$work/components/65536")" \
+		"$(in_ns client bash -c 'for i in {1..40}; do
+				curl -sS --max-time 10 "$0" | md5sum &
+			done; wait' "http://$(vip "$1")/c/65536" 2>&1 | sort | uniq -c | sed 's/^ *//')"
+	check "narrow 1300, IPv$1: reports that were not believed" 0 "$(($(counter icmp_bad) - bad))"
+}
+
 # reload_with SIZE NS:DEVICE...
 reload_with() {
 	mtu "$@"
@@ -283,6 +297,8 @@ learn 4 1248
 learn 6 1228
 learn_once 4
 learn_once 6
+crowd 4
+crowd 6
 narrow 1500
 sizes
 finish
