@@ -5,6 +5,7 @@
  */
 #include "backend.h"
 #include "client.h"
+#include "icmp.h"
 #include "kick.h"
 
 static __always_inline bool addr_is_vip(const struct ip_addr *addr)
@@ -201,7 +202,7 @@ int uplink_ingress(struct __sk_buff *skb)
 	at = &r->vip_key;
 	kind = pkt_parse(skb, r);
 	if (kind == PKT_OTHER)
-		return TCX_NEXT;
+		return verdict_finish(skb, r, icmp_packet(skb, r));
 	at->addr = r->pkt.dst;
 	if (kind != PKT_TCP) {
 		if (!addr_is_vip(&at->addr))

@@ -46,3 +46,7 @@ STAT(REPLAYED, "requests given to a fresh socket: the idle one that they went to
 STAT(ERROR_408, "408: header block not whole in time")
 STAT(SENDER_FULL, "answers of several segments put off: no sender free")
 STAT(PROBES, "timers of answers that ran out: probes, retransmissions, window probes")
+STAT(ICMP_MTU, "reports of a smaller path MTU: taken, or passed on to the backend concerned")
+STAT(ICMP_PASSED, "other ICMP errors passed on to the backend whose segment they quote")
+STAT(ICMP_IGNORED, "dropped: ICMP errors about the kernel's answers that change nothing")
+STAT(ICMP_BAD, "dropped: ICMP errors that quote no segment under way")

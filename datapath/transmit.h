@@ -318,8 +318,10 @@ __noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, str
 
 	if (r->sender == ~0U)
 		return reply_abort(skb, r, f);
-	if (!s)
+	if (!s) {
+		f->req_len = 1; /* the one segment that acknowledged the request was lost */
 		return transmit_begin(skb, r, f);
+	}
 	s->lost = recovery_out(r, f, s) & ~s->sacked;
 	return transmit_go(skb, r, f, s);
 }

@@ -197,12 +197,22 @@ static int captured_dev(int ifindex)
 	return ifindexes[NET_UPLINK] == (uint32_t)ifindex ? NET_UPLINK_INGRESS : -1;
 }
 
-bool net_is_tcp(const uint8_t *frame, size_t len)
+static bool is_protocol(const uint8_t *frame, size_t len, uint8_t v4, uint8_t v6)
 {
 	uint16_t type = frame[12] << 8 | frame[13];
 
-	return (type == ETH_P_IP && len > 34 && frame[14 + 9] == 6) ||
-	       (type == ETH_P_IPV6 && len > 54 && frame[14 + 6] == 6);
+	return (type == ETH_P_IP && len > 34 && frame[14 + 9] == v4) ||
+	       (type == ETH_P_IPV6 && len > 54 && frame[14 + 6] == v6);
+}
+
+bool net_is_tcp(const uint8_t *frame, size_t len)
+{
+	return is_protocol(frame, len, 6, 6);
+}
+
+bool net_is_icmp(const uint8_t *frame, size_t len)
+{
+	return is_protocol(frame, len, 1, 58);
 }
 
 size_t net_captured(uint8_t *frame, size_t size, int *dev)

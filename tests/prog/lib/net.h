@@ -36,6 +36,7 @@ const uint8_t *net_peer_mac(enum net_dev dev); /* of the other: the client's, a 
 const char *net_node_addr(int node, bool v6);
 
 bool net_is_tcp(const uint8_t *frame, size_t len);
+bool net_is_icmp(const uint8_t *frame, size_t len);
 
 /*
  * One frame that was sent since the last call, in order. Returns its length and the device, or 0:

@@ -89,18 +89,18 @@ void packet_option_sack(struct packet *p, const uint32_t *edges, size_t n)
 	}
 }
 
-static uint32_t sum16(const uint8_t *p, size_t len, uint32_t sum)
+uint32_t packet_sum(const uint8_t *bytes, size_t len, uint32_t sum)
 {
 	size_t i;
 
 	for (i = 0; i + 1 < len; i += 2)
-		sum += get16(p + i);
+		sum += get16(bytes + i);
 	if (len & 1)
-		sum += p[len - 1] << 8;
+		sum += bytes[len - 1] << 8;
 	return sum;
 }
 
-static uint16_t fold(uint32_t sum)
+uint16_t packet_fold(uint32_t sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
@@ -111,9 +111,9 @@ static uint16_t fold(uint32_t sum)
 static uint16_t tcp_sum(const uint8_t *frame, bool v6, size_t tcp_len)
 {
 	const uint8_t *addrs = frame + PACKET_ETH + (v6 ? 8 : 12);
-	uint32_t sum = sum16(addrs, v6 ? 32 : 8, 6 + tcp_len);
+	uint32_t sum = packet_sum(addrs, v6 ? 32 : 8, 6 + tcp_len);
 
-	return fold(sum16(frame + packet_l4(v6), tcp_len, sum));
+	return packet_fold(packet_sum(frame + packet_l4(v6), tcp_len, sum));
 }
 
 void packet_seal(uint8_t *frame, size_t len)
@@ -123,7 +123,7 @@ void packet_seal(uint8_t *frame, size_t len)
 
 	if (!v6) {
 		put16(ip + 10, 0);
-		put16(ip + 10, ~fold(sum16(ip, 20, 0)));
+		put16(ip + 10, ~packet_fold(packet_sum(ip, 20, 0)));
 	}
 	put16(tcp + 16, 0);
 	put16(tcp + 16, ~tcp_sum(frame, v6, len - packet_l4(v6)));
@@ -261,7 +261,7 @@ const char *packet_parse(const uint8_t *frame, size_t len, struct packet *p)
 		ip_len = get16(ip + 2);
 		if (ip[0] != 0x45 || ip[9] != 6)
 			return "not a plain IPv4 header with TCP";
-		if (fold(sum16(ip, 20, 0)) != 0xffff)
+		if (packet_fold(packet_sum(ip, 20, 0)) != 0xffff)
 			return "IPv4 checksum is wrong";
 	} else if (get16(frame + 12) == ETH_P_IPV6) {
 		p->v6 = true;

@@ -64,6 +64,10 @@ size_t packet_build(const struct packet *p, uint8_t *frame);
 /* Corrects both checksums of a frame that was changed by hand; it must be whole. */
 void packet_seal(uint8_t *frame, size_t len);
 
+/* One's complement sum of big-endian words, and its fold into 16 bits (RFC 1071). */
+uint32_t packet_sum(const uint8_t *bytes, size_t len, uint32_t sum);
+uint16_t packet_fold(uint32_t sum);
+
 /* NULL, or what is wrong with the frame. p->payload points into it. */
 const char *packet_parse(const uint8_t *frame, size_t len, struct packet *p);
 

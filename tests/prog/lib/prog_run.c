@@ -167,6 +167,8 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 	for (i = 0; i < STAT_COUNT; i++)
 		r->counts[i] -= before[i];
 	take_clones(r);
+	if (net_is_icmp(r->frame, r->len))
+		return r;
 	complaint = packet_parse(r->frame, r->len, &r->packet);
 	if (complaint && r->verdict == REDIRECT)
 		check_fail("packet out: %s", complaint);

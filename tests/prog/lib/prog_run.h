@@ -2,7 +2,7 @@
 /*
  * One run of a program by bpf_prog_test_run: packet, device and mark in; verdict, mark, packet,
  * counters and the clones that were sent, out. Every packet that comes out has its lengths and
- * checksums verified at once.
+ * checksums verified at once; ICMP is left to icmp_parse().
  */
 #ifndef PROG_RUN_H
 #define PROG_RUN_H
