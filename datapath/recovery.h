@@ -33,11 +33,6 @@ static __always_inline __u32 recovery_block(const struct flow *f, __u32 len)
 	return mss * ((segments + SENDER_BLOCKS - 1) / SENDER_BLOCKS);
 }
 
-static __always_inline __u32 recovery_segments(const struct flow *f, const struct sender *s)
-{
-	return (s->block + reply_mss(f) - 1) / reply_mss(f);
-}
-
 /* End of the answer's bytes that have been sent, from its start: a FIN is no byte. */
 static __always_inline __u32 recovery_sent(const struct run *r, const struct flow *f)
 {
@@ -70,9 +65,11 @@ static __always_inline __u64 recovery_out(const struct run *r, const struct flow
 static __always_inline void recovery_pipe(struct run *r, const struct flow *f,
 					  const struct sender *s)
 {
-	__u64 out = recovery_out(r, f, s) & ~s->sacked & ~s->lost;
+	__u64 gone = recovery_out(r, f, s) & (s->sacked | s->lost);
+	__u32 bytes = f->snd_nxt - f->snd_una, less = bits_count(gone) * s->block;
 
-	r->pipe = bits_count(out) * recovery_segments(f, s);
+	bytes = less < bytes ? bytes - less : 0;
+	r->pipe = (bytes + reply_mss(f) - 1) / reply_mss(f);
 	if (!(f->flags & FLOW_SACK)) /* each duplicate ACK says that one has left the network */
 		r->pipe -= f->dupacks < r->pipe ? f->dupacks : r->pipe;
 }
