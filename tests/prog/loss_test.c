@@ -27,11 +27,11 @@ TEST(dup_acks, "three duplicate ACKs: the hole is sent again, once")
 	for (i = 0; i < 6; i++) { /* the window opens again at the fourth: cwnd 5 + 3 + dupacks */
 		r = download_ack(0);
 		EXPECT(r->counts[STAT_RESENT], 0);
-		download_expect(r, r->n_clones);
+		download_expect_new(r);
 	}
 	EXPECT(download.sent, 14 * DOWNLOAD_MSS);
 	r = download_ack(10 * DOWNLOAD_MSS); /* all that was sent before the loss: recovery ends */
-	download_expect(r, r->n_clones);
+	download_expect_new(r);
 	EXPECT_TRUE(!(peek_flow(&download.c).flags & FLOW_RECOVERY));
 	EXPECT(peek_flow(&download.c).ssthresh, 5 * CWND_UNIT);
 }
@@ -86,7 +86,7 @@ TEST(timeout, "a repeated request: one segment from what is acknowledged on")
 	again = client_packet(&download.c, TCP_PSH | TCP_ACK, GET("/huge"), strlen(GET("/huge")));
 	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
 	r = download_ack(2 * DOWNLOAD_MSS);
-	download_expect(r, r->n_clones);
+	download_expect_new(r);
 	again.ack = download.first + 2 * DOWNLOAD_MSS;
 	r = client_run(&again);
 	expect_counts(r, "RESENT");

@@ -43,26 +43,53 @@ TEST_ROWS(slow_start, "IW10, slow start, to the end", family_rows)
 	download_expect_over(download_ack(download.len));
 }
 
-TEST(fits_iw, "an answer inside the initial window goes out at once")
+struct mode_row {
+	const char *name;
+	bool is_served;
+};
+
+static const struct mode_row mode_rows[] = {
+	{ "kicks are served", true },
+	{ "the client is the timer", false },
+};
+
+TEST_ROWS(fits_iw, "an answer inside the initial window goes out at once", mode_rows)
 {
+	const struct mode_row *row = row_;
+
+	room_serve_kicks(row->is_served);
 	download_expect(download_begin(false, GET("/big"), SLOT_BIG, false), 10);
 	EXPECT(download.sent, download.len);
 	download_expect(download_ack(DOWNLOAD_MSS), 0);
 	download_expect_over(download_ack(download.len));
 }
 
-TEST(request_held, "the request is acknowledged when the answer is")
+TEST_ROWS(each_acked, "every segment is acknowledged by itself", mode_rows)
 {
+	const struct mode_row *row = row_;
 	uint32_t i;
 
-	download_expect(download_begin(false, GET("/big"), SLOT_BIG, false), 10);
-	for (i = 1; i * DOWNLOAD_MSS < download.len; i++) {
-		struct result *r = download_ack(i * DOWNLOAD_MSS);
+	room_serve_kicks(row->is_served);
+	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
+	for (i = 1; i * DOWNLOAD_MSS < download.len; i++)
+		download_expect_new(download_ack(i * DOWNLOAD_MSS));
+	EXPECT(download.sent, download.len);
+	download_expect_over(download_ack(download.len));
+}
 
-		expect_verdict(r, DROP);
-		if (download.sent < download.len)
-			download_expect(r, r->n_clones);
-	}
+TEST(daemon_dies, "a request acknowledged at once stays so when the daemon dies, and the reverse")
+{
+	struct result *r;
+
+	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
+	room_serve_kicks(false);
+	download_run(download_ack(DOWNLOAD_MSS));
+	download_expect_over(download_ack(download.len));
+	r = download_ask(GET("/huge"), SLOT_HUGE, false);
+	EXPECT_TRUE(r->n_clones > 10);
+	download_expect_new(r);
+	room_serve_kicks(true);
+	download_run(download_ack(DOWNLOAD_MSS));
 	download_expect_over(download_ack(download.len));
 }
 
@@ -90,11 +117,14 @@ TEST(cwnd_lives, "the congestion window lives as long as the connection")
 	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), n);
 }
 
-TEST(close_fin, "the last segment of a closing answer carries FIN")
+TEST_ROWS(close_fin, "the last segment of a closing answer carries FIN", mode_rows)
 {
-	struct result *r = download_begin(
-		false, "GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", SLOT_BIG, true);
+	const struct mode_row *row = row_;
+	struct result *r;
 
+	room_serve_kicks(row->is_served);
+	r = download_begin(false, "GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+			   SLOT_BIG, true);
 	download_expect(r, 10);
 	EXPECT(download.sent, download.len);
 	EXPECT(r->clones[9].packet.flags & TCP_FIN, TCP_FIN);
@@ -120,7 +150,7 @@ TEST(small_window, "never more than the client's window")
 	download.c.window = 8192;
 	r = download_ack(4 * DOWNLOAD_MSS);
 	EXPECT_TRUE(r->n_clones >= 6);
-	download_expect(r, r->n_clones);
+	download_expect_new(r);
 }
 
 TEST(tiny_window, "a window below one segment: what fits, when nothing is under way")
@@ -153,11 +183,14 @@ struct zero_row {
 	const char *name;
 	const char *text;
 	uint32_t slot;
+	bool is_served;
 };
 
 static const struct zero_row zero_rows[] = {
-	{ "short answer", GET("/small"), SLOT_SMALL },
-	{ "long answer", GET("/big"), SLOT_BIG },
+	{ "short answer", GET("/small"), SLOT_SMALL, true },
+	{ "long answer", GET("/big"), SLOT_BIG, true },
+	{ "short answer, the client is the timer", GET("/small"), SLOT_SMALL, false },
+	{ "long answer, the client is the timer", GET("/big"), SLOT_BIG, false },
 };
 
 TEST_ROWS(zero_window, "zero window", zero_rows)
@@ -166,17 +199,19 @@ TEST_ROWS(zero_window, "zero window", zero_rows)
 	struct packet again;
 	struct result *r;
 
+	room_serve_kicks(row->is_served);
 	client_open(&download.c, true);
 	download.c.window = 0;
 	again = client_packet(&download.c, TCP_PSH | TCP_ACK, row->text, strlen(row->text));
 	r = download_ask(row->text, row->slot, false);
 	expect_counts(r, "REQUESTS HIT");
 	download_expect(r, 0);
+	download_wait(1000);
 	download_expect(client_run(&again), 0);
 	download.c.window = 8192;
 	r = download_ack(0);
 	EXPECT_TRUE(r->n_clones > 0);
-	download_expect(r, r->n_clones);
+	download_expect_new(r);
 }
 
 TEST(stale, "the object is replaced under way: RST")
@@ -205,7 +240,7 @@ TEST(wrap, "long answers across 2^32")
 	EXPECT_TRUE(download.c.ack < 1 << 20);
 }
 
-TEST(jumbo, "DOWNLOAD_MSS 8900")
+TEST(jumbo, "MSS 8900")
 {
 	struct result *r;
 
@@ -220,7 +255,7 @@ TEST(jumbo, "DOWNLOAD_MSS 8900")
 	download_expect_one(&r->clones[7].packet, 7 * 8888);
 }
 
-TEST(tiny_mss, "DOWNLOAD_MSS 88")
+TEST(tiny_mss, "MSS 88")
 {
 	struct result *r;
 

@@ -13,11 +13,12 @@
 struct download {
 	struct client c;
 	uint32_t first;	  /* seq of the answer's first byte */
-	uint32_t req_seq; /* of the request, which is not acknowledged before the end */
+	uint32_t req_ack; /* of the answer's segments: the request's end, or start if it is held */
 	uint32_t sent;	  /* end of what has been seen, from `first` */
 	uint32_t mss;	  /* payload bytes of a full segment */
 	size_t len;
 	bool close;
+	bool is_held; /* kicks are not served: the request is acknowledged at the end */
 	uint8_t wanted[BODY_MAX + HEAD_MAX];
 };
 
@@ -30,16 +31,26 @@ struct result *download_begin(bool v6, const char *text, uint32_t slot, bool clo
 /* One segment at any place of the answer. */
 void download_expect_one(const struct packet *p, uint32_t offset);
 
-/* The clones continue the answer: `n` segments, full ones but for the last of the answer. */
+/* The clones continue the answer: `n` segments, full ones but for the last of the answer, which
+ * comes twice where the request is held. */
 void download_expect(const struct result *r, int n);
+
+/* The same, as many as came. */
+void download_expect_new(const struct result *r);
 
 /* A pure ACK of everything up to `offset` of the answer. */
 struct result *download_ack(uint32_t offset);
 
+/* Time passes: the last progress was `ms` ago, and what was to be sent then is due. */
+void download_wait(uint32_t ms);
+
+/* The timer's kick, when it is due; whatever its deadline was. */
+struct result *download_kick(void);
+
 /* Takes and acknowledges segments up to the last one. */
 void download_run(struct result *r);
 
-/* The client's last ACK: answered with the ACK of the request. */
+/* The client's last ACK: answered with the ACK of the request, if that was held. */
 void download_expect_over(const struct result *r);
 
 #endif

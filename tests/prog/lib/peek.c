@@ -107,10 +107,47 @@ void peek_set_stash(uint32_t slot, const struct stash *stash)
 	room_map_update("stashes", &slot, stash);
 }
 
-uint32_t peek_clock(void)
+int peek_sender_slot(const struct client *c)
+{
+	uint32_t slot = peek_flow_slot(c), gen = peek_flow(c).gen, i;
+	struct sender_entry entry;
+
+	for (i = 0; i < ROOM_SENDERS; i++) {
+		map_get("senders", i, &entry);
+		if (entry.sender.owner_slot == slot + 1 && entry.sender.owner_gen == gen)
+			return i;
+	}
+	return -1;
+}
+
+struct sender peek_sender(const struct client *c)
+{
+	int slot = peek_sender_slot(c);
+	struct sender_entry entry;
+
+	if (slot < 0)
+		check_fail("sender of port %u: expected one, actual none", c->port);
+	map_get("senders", slot, &entry);
+	return entry.sender;
+}
+
+void peek_set_sender(const struct client *c, const struct sender *sender)
+{
+	struct sender_entry entry = { .sender = *sender };
+	uint32_t slot = peek_sender_slot(c);
+
+	room_map_update("senders", &slot, &entry);
+}
+
+uint64_t peek_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec * 1000000000ULL + now.tv_nsec) >> 26;
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+uint32_t peek_clock(void)
+{
+	return peek_now() >> 26;
 }

@@ -22,6 +22,14 @@ int peek_leg_slot(const struct client *c, uint16_t backend);
 struct leg peek_leg(const struct client *c, uint16_t backend);
 void peek_set_leg(const struct client *c, uint16_t backend, const struct leg *leg);
 
+/* Slot of the sender of the client's answer, or -1; the sender. Setting it stops its timer. */
+int peek_sender_slot(const struct client *c);
+struct sender peek_sender(const struct client *c);
+void peek_set_sender(const struct client *c, const struct sender *sender);
+
+/* bpf_ktime_get_ns() */
+uint64_t peek_now(void);
+
 /* The datapath's coarse clock, and seconds in its units. */
 uint32_t peek_clock(void);
 #define PEEK_SECONDS(s) ((uint32_t)((s) * 1000000000ULL >> 26))

@@ -72,7 +72,8 @@ static void find_run_layout(void)
 void run_setup(void)
 {
 	static const char *const names[RUN_PROGRAMS] = { "uplink_ingress", "uplink_egress",
-							 "backend_return", "backend_accept" };
+							 "backend_return", "backend_accept",
+							 "kick" };
 	cpu_set_t one;
 	int i;
 
@@ -112,7 +113,7 @@ static void read_counters(uint64_t *sums)
 /* Where this CPU's last run wanted to send its packet. */
 static uint32_t read_out_ifindex(enum run_program program)
 {
-	uint32_t key = program == UPLINK_EGRESS, value;
+	uint32_t key = program == KICK ? 2 : program == UPLINK_EGRESS, value;
 
 	if (bpf_map_lookup_elem(runs_fd, &key, runs_values))
 		check_die("cannot read the runs: %s", strerror(errno));
@@ -142,16 +143,16 @@ static void take_clones(struct result *r)
 	}
 }
 
-struct result *run_frame(enum run_program program, const uint8_t *frame, size_t len,
-			 uint32_t ifindex, uint32_t mark)
+static struct result *run_skb(enum run_program program, const uint8_t *frame, size_t len,
+			      struct __sk_buff *in)
 {
-	struct __sk_buff in = { .ifindex = ifindex, .mark = mark, .gso_segs = gso_segs }, out = {};
+	struct __sk_buff out = {};
 	struct result *r = arena_get(sizeof(*r));
 	uint64_t before[STAT_COUNT];
 	const char *complaint;
 	int i;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len, .ctx_in = &in,
-		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out),
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len, .ctx_in = in,
+		    .ctx_size_in = sizeof(*in), .ctx_out = &out, .ctx_size_out = sizeof(out),
 		    .data_size_out = RUN_FRAME_MAX);
 
 	memset(r, 0, offsetof(struct result, clones));
@@ -173,6 +174,23 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 	if (complaint && r->verdict == NEXT && (len != r->len || memcmp(frame, r->frame, len)))
 		check_fail("packet handed to the stack: %s", complaint);
 	return r;
+}
+
+struct result *run_frame(enum run_program program, const uint8_t *frame, size_t len,
+			 uint32_t ifindex, uint32_t mark)
+{
+	struct __sk_buff in = { .ifindex = ifindex, .mark = mark, .gso_segs = gso_segs };
+
+	return run_skb(program, frame, len, &in);
+}
+
+struct result *run_kick(uint32_t slot, uint32_t gen, bool v6)
+{
+	struct packet template = { .v6 = v6, .flags = TCP_ACK };
+	struct __sk_buff in = { .cb = { slot, gen } };
+	uint8_t frame[PACKET_ETH + 60];
+
+	return run_skb(KICK, frame, packet_build(&template, frame), &in);
 }
 
 struct result *run_packet(enum run_program program, const struct packet *p, enum net_dev dev)

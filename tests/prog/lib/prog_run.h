@@ -15,6 +15,7 @@ enum run_program {
 	UPLINK_EGRESS,
 	BACKEND_RETURN,
 	BACKEND_ACCEPT,
+	KICK,
 	RUN_PROGRAMS,
 };
 
@@ -53,7 +54,10 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 			 uint32_t ifindex, uint32_t mark);
 struct result *run_packet(enum run_program program, const struct packet *p, enum net_dev dev);
 
-/* The same with another skb->gso_segs than 0: locally sent TCP has 1. */
+/* What the daemon does for a timer that has run out: the flow's slot and gen. */
+struct result *run_kick(uint32_t slot, uint32_t gen, bool v6);
+
+/* run_packet() with another skb->gso_segs than 0: locally sent TCP has 1. */
 void run_set_gso_segs(uint32_t gso_segs);
 
 void expect_verdict(const struct result *r, int verdict);

@@ -292,6 +292,33 @@ void room_serve_kicks(bool is_served)
 	room_map_update("kicks_served", &zero, &until);
 }
 
+bool room_kicks_are_served(void)
+{
+	uint32_t zero = 0;
+	uint64_t until;
+
+	map_get("kicks_served", &zero, &until);
+	return until;
+}
+
+void room_run_timers(bool are_running)
+{
+	struct sender_entry entry = { .sender.armed = !are_running };
+	uint32_t i;
+
+	for (i = 0; i < ROOM_SENDERS; i++)
+		room_map_update("senders", &i, &entry);
+}
+
+static void forget_kicks(void)
+{
+	struct kick kick;
+
+	while (!bpf_map_lookup_and_delete_elem(room_map("pending_kicks"), NULL, &kick))
+		;
+	array_clear("kicks_pending", sizeof(uint32_t), 1);
+}
+
 static void reset_connections(void)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -301,7 +328,8 @@ static void reset_connections(void)
 	array_clear("leg_buckets", sizeof(struct leg_bucket), ROOM_LEG_BUCKETS);
 	array_clear("legs", sizeof(struct leg), ROOM_LEG_BUCKETS * LEG_WAYS);
 	array_clear("stashes", sizeof(struct stash), ROOM_STASHES);
-	array_clear("senders", sizeof(struct sender_entry), ROOM_SENDERS);
+	room_run_timers(false);
+	forget_kicks();
 	array_clear("rst_budgets", 8 * cpus, 1);
 	room_serve_kicks(true);
 }

@@ -60,6 +60,13 @@ void room_reset(void);
 
 /* What the daemon tells the datapath while it serves timers; true after room_reset(). */
 void room_serve_kicks(bool is_served);
+bool room_kicks_are_served(void);
+
+/*
+ * Empties the senders. Their timers never fire after room_reset() (each looks as if it were set
+ * already): tests say when time is over, see run_kick().
+ */
+void room_run_timers(bool are_running);
 
 int room_map(const char *name);
 int room_program(const char *name);

@@ -29,7 +29,8 @@ static int links[LINKS_MAX], n_links, receive_fd = -1, send_fd = -1;
 void wire_attach(enum run_program program, enum net_dev dev, bool peer)
 {
 	static const char *const names[RUN_PROGRAMS] = { "uplink_ingress", "uplink_egress",
-							 "backend_return", "backend_accept" };
+							 "backend_return", "backend_accept",
+							 "kick" };
 	uint32_t ifindex = peer ? net_peer_ifindex(dev) : net_ifindex(dev);
 	int fd = bpf_link_create(room_program(names[program]), ifindex, ATTACH_TCX_INGRESS, NULL);
 
