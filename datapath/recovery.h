@@ -156,6 +156,9 @@ static __always_inline void recovery_halve(struct flow *f)
 {
 	__u32 flight = (__u64)(f->snd_nxt - f->snd_una) * CWND_UNIT / reply_mss(f);
 
+	/* What duplicate ACKs let out does not count (RFC 5681, 3.2, step 2; RFC 3042). */
+	if (flight > f->cwnd && !(f->flags & FLOW_RECOVERY))
+		flight = f->cwnd;
 	f->ssthresh = flight / 2 > MIN_SSTHRESH ? flight / 2 : MIN_SSTHRESH;
 }
 
@@ -211,7 +214,7 @@ static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 bef
 static __always_inline void recovery_advance(struct run *r, struct flow *f, struct sender *s)
 {
 	__u64 out = recovery_out(r, f, s), gone;
-	__u32 acked = r->pkt.ack - f->snd_una;
+	__u32 acked = r->pkt.ack - f->snd_una, segments = (acked + reply_mss(f) - 1) / reply_mss(f);
 
 	recovery_pipe(r, f, s);
 	if (s->timed_ns && !seq_before(r->pkt.ack, s->timed)) {
@@ -219,7 +222,8 @@ static __always_inline void recovery_advance(struct run *r, struct flow *f, stru
 		s->timed_ns = 0;
 	}
 	f->snd_una = r->pkt.ack;
-	f->dupacks = 0;
+	/* One for each segment but the repeated one (as Linux does, tcp_remove_reno_sacks). */
+	f->dupacks -= segments - 1 < f->dupacks ? segments - 1 : f->dupacks;
 	gone = out & bits_below((f->snd_una - f->tx_start) / s->block);
 	if (f->flags & FLOW_SACK && (s->sacked || f->flags & FLOW_RECOVERY))
 		recovery_delivered(r, s, gone & ~s->sacked);
@@ -234,10 +238,10 @@ static __always_inline void recovery_advance(struct run *r, struct flow *f, stru
 	s->flags = 0;
 	s->backoff = 0;
 	recovery_grow(f, acked, r->pipe);
-	if (!(f->flags & FLOW_RECOVERY))
-		return;
 	if (!seq_before(f->snd_una, f->recover))
 		f->flags &= ~FLOW_RECOVERY;
+	if (!(f->flags & FLOW_RECOVERY))
+		f->dupacks = 0;
 	else if (!(f->flags & FLOW_SACK) && f->cwnd >= f->ssthresh)
 		s->lost |= 1ULL << (recovery_first(r, f, s) & 63);
 }

@@ -94,6 +94,7 @@ struct run {
 	__u32 tx_left; /* bytes of its block from there on */
 	__u32 tx_fin;  /* it is nothing but a FIN */
 	__u32 pipe;    /* segments under way */
+	__u32 urgent;  /* one lost block goes out whatever the window says */
 	__u32 block_at;
 	__s32 picked;  /* pool_pick(): the first of two candidates */
 	__u32 picked_latency;

@@ -110,7 +110,7 @@ __noinline int transmit_pump(struct __sk_buff *skb, struct run *r NONNULL, struc
 	r->tx_fin = 0;
 	for (r->sent = 0; r->sent < TRANSMIT_MAX && can_loop; r->sent++) {
 		if (!r->tx_left) {
-			if (r->pipe * CWND_UNIT >= f->cwnd)
+			if ((r->pipe + 1) * CWND_UNIT > f->cwnd && (r->sent || !r->urgent || !s->lost))
 				break;
 			if (s->lost)
 				transmit_pick_lost(r, f, s);
@@ -140,6 +140,7 @@ static __always_inline void transmit_arm(struct run *r, struct flow *f, struct s
 static __always_inline int transmit_go(struct __sk_buff *skb, struct run *r, struct flow *f,
 				       struct sender *s)
 {
+	r->urgent = 0;
 	if (transmit_pump(skb, r, f) == REPLY_STALE)
 		return reply_abort(skb, r, f);
 	transmit_arm(r, f, s);
@@ -247,6 +248,8 @@ static __always_inline bool transmit_acked(struct run *r, struct flow *f, struct
 	}
 	if (moved || sacked)
 		s->progress_ns = r->now_ns;
+	/* RFC 6675, 5 (4.3); RFC 6582, 3.2: the first one, and what a partial ACK shows. */
+	r->urgent = !(f->flags & FLOW_RECOVERY) || (moved && !(f->flags & FLOW_SACK));
 	if ((s->sacked || f->flags & FLOW_RECOVERY || f->dupacks) && recovery_detect(r, f, s))
 		recovery_enter(f);
 	return moved || sacked || opened || s->lost || (f->dupacks && !(f->flags & FLOW_SACK));

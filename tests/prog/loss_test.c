@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Answers of many segments, some of them lost: duplicate ACKs, partial ACKs, the client's repeated
- * request as a timer, and what must not be taken for a loss.
+ * Lost segments of long answers where the client has no SACK: duplicate ACKs, partial ACKs, the
+ * client's repeated request as a timer, and what must not be taken for a loss (RFC 5681, RFC 6582).
+ * With SACK: sack_test.c. Timers: timer_test.c.
  */
 #include <string.h>
 
@@ -10,65 +11,142 @@
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-/* RFC 5681, 3.2 and RFC 6582 */
-TEST(dup_acks, "three duplicate ACKs: the hole is sent again, once")
+/* Ten segments are under way. */
+static void begin(bool v6)
 {
-	struct result *r;
-	int i;
-
-	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
-	for (i = 0; i < 2; i++)
-		download_expect(download_ack(0), 0);
-	r = download_ack(0);
-	expect_counts(r, "RESENT");
-	EXPECT(r->n_clones, 1);
-	download_expect_one(&r->clones[0].packet, 0);
-	EXPECT_TRUE(peek_flow(&download.c).flags & FLOW_RECOVERY);
-	for (i = 0; i < 6; i++) { /* the window opens again at the fourth: cwnd 5 + 3 + dupacks */
-		r = download_ack(0);
-		EXPECT(r->counts[STAT_RESENT], 0);
-		download_expect_new(r);
-	}
-	EXPECT(download.sent, 14 * DOWNLOAD_MSS);
-	r = download_ack(10 * DOWNLOAD_MSS); /* all that was sent before the loss: recovery ends */
-	download_expect_new(r);
-	EXPECT_TRUE(!(peek_flow(&download.c).flags & FLOW_RECOVERY));
-	EXPECT(peek_flow(&download.c).ssthresh, 5 * CWND_UNIT);
+	download_open_without_sack(v6);
+	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
 }
 
-TEST(partial_ack, "a partial ACK during recovery: the next hole at once")
+static struct result *dup_acks(int n)
 {
-	struct result *r;
+	struct result *r = NULL;
 
-	download_expect(download_begin(true, GET("/huge"), SLOT_HUGE, false), 10);
-	download_ack(0);
-	download_ack(0);
-	EXPECT(download_ack(0)->n_clones, 1);
+	while (n--)
+		r = download_ack(download.c.ack - download.first);
+	return r;
+}
+
+/* Three of them; the first two let out a new segment each (RFC 3042). */
+static struct result *dup_acks_to_loss(void)
+{
+	download_expect(dup_acks(1), 1);
+	download_expect(dup_acks(1), 1);
+	return dup_acks(1);
+}
+
+struct family_row {
+	const char *name;
+	bool v6;
+};
+
+static const struct family_row family_rows[] = {
+	{ "IPv4", false },
+	{ "IPv6", true },
+};
+
+/* RFC 5681, 3.2: the third one, whatever the window says; new segments when it has room. */
+TEST_ROWS(dup_acks_three, "three duplicate ACKs: the hole is sent again, once", family_rows)
+{
+	const struct family_row *row = row_;
+	struct result *r;
+	struct flow f;
+	int i;
+
+	begin(row->v6);
+	download_expect(dup_acks(1), 1); /* limited transmit, RFC 3042 */
+	download_expect(dup_acks(1), 1);
+	r = dup_acks(1);
+	expect_counts(r, "RESENT");
+	DOWNLOAD_SEGMENTS(r, 0);
+	f = peek_flow(&download.c);
+	EXPECT_TRUE(f.flags & FLOW_RECOVERY);
+	EXPECT(f.ssthresh, 5 * CWND_UNIT);
+	EXPECT(f.cwnd, 5 * CWND_UNIT);
+	for (i = 4; i <= 7; i++) /* pipe: 12 - i */
+		download_expect(dup_acks(1), 0);
+	for (i = 8; i <= 11; i++)
+		download_expect(dup_acks(1), 1);
+	r = download_ack(12 * download.mss); /* all that was sent before the loss: it is over */
+	download_expect(r, 1);
+	f = peek_flow(&download.c);
+	EXPECT_TRUE(!(f.flags & FLOW_RECOVERY));
+	EXPECT(f.dupacks, 0);
+	EXPECT(f.ssthresh, 5 * CWND_UNIT);
+}
+
+/* RFC 6582, 3.2, step 3. Of eleven segments behind the first hole ten arrived. */
+TEST_ROWS(two_holes, "a partial ACK: the next hole at once, whatever the window says", family_rows)
+{
+	const struct family_row *row = row_;
+	struct result *r;
+	struct flow f;
+
+	int i;
+
+	begin(row->v6);
+	DOWNLOAD_SEGMENTS(dup_acks_to_loss(), 0);
+	for (i = 4; i <= 10; i++)
+		download_expect_new(dup_acks(1));
 	r = download_ack(4 * download.mss);
 	EXPECT(r->counts[STAT_RESENT], 1);
-	download_expect_one(&r->clones[0].packet, 4 * download.mss);
-	EXPECT_TRUE(peek_flow(&download.c).flags & FLOW_RECOVERY);
+	DOWNLOAD_SEGMENTS(r, 4, 15);
+	f = peek_flow(&download.c);
+	EXPECT_TRUE(f.flags & FLOW_RECOVERY);
+	EXPECT(f.cwnd, 5 * CWND_UNIT); /* halved once */
+	EXPECT(f.dupacks, 7);	       /* 5 to 11 have arrived */
+	download_expect_new(download_ack(download.sent));
+	EXPECT_TRUE(!(peek_flow(&download.c).flags & FLOW_RECOVERY));
+	download_run(download_ack(download.sent));
+	download_expect_over(download_ack(download.len));
+}
+
+TEST(every_second, "every second segment is lost: one a round trip, no timer")
+{
+	struct result *r = NULL;
+	int i;
+
+	begin(false);
+	DOWNLOAD_SEGMENTS(dup_acks_to_loss(), 0);
+	dup_acks(2); /* 1, 3, 5, 7, 9 have arrived */
+	for (i = 2; i < 10; i += 2) {
+		r = download_ack(i * download.mss);
+		EXPECT_TRUE(r->n_clones > 0);
+		download_expect_one(&r->clones[0].packet, i * download.mss);
+	}
 }
 
 /* RFC 5827: with two segments under way one duplicate is all that can come. */
-TEST(early_retransmit, "two segments under way: one duplicate ACK is enough")
-{
-	struct result *r;
+struct tail_row {
+	const char *name;
+	uint32_t body;
+	int segments, need; /* duplicates */
+};
 
-	room_object(SLOT_OWN, 1, "200 OK", 2000);
-	room_exact(ROOM_ANY, "/two", room_to_object(SLOT_OWN, POOL_1));
-	download_expect(download_begin(false, GET("/two"), SLOT_OWN, false), 2);
-	r = download_ack(0);
-	expect_counts(r, "RESENT");
-	EXPECT(r->n_clones, 1);
-	download_expect_one(&r->clones[0].packet, 0);
+static const struct tail_row tail_rows[] = {
+	{ "two segments: one duplicate ACK is enough", 2000, 2, 1 },
+	{ "three segments: two", 4000, 3, 2 },
+	{ "four segments: three", 5000, 4, 3 },
+};
+
+TEST_ROWS(early_retransmit, "nothing more to send", tail_rows)
+{
+	const struct tail_row *row = row_;
+
+	room_object(SLOT_OWN, 1, "200 OK", row->body);
+	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	download_open_without_sack(false);
+	download_expect(download_ask(GET("/own"), SLOT_OWN, false), row->segments);
+	if (row->need > 1)
+		download_expect_segments(dup_acks(row->need - 1), NULL, 0);
+	DOWNLOAD_SEGMENTS(dup_acks(1), 0);
 }
 
 TEST(window_update, "ACKs that change the window are no duplicates")
 {
 	int i;
 
-	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
+	begin(false);
 	for (i = 0; i < 5; i++) {
 		download.c.window++;
 		expect_counts(download_ack(0), "");
@@ -76,37 +154,78 @@ TEST(window_update, "ACKs that change the window are no duplicates")
 	EXPECT(peek_flow(&download.c).dupacks, 0);
 }
 
-/* The request is the client's timer: RFC 5681, 3.1 */
-TEST(timeout, "a repeated request: one segment from what is acknowledged on")
+TEST(again_after, "a second loss after the recovery: the window is halved again")
 {
-	struct packet again;
-	struct result *r;
+	struct flow f;
 
-	client_open(&download.c, false);
-	again = client_packet(&download.c, TCP_PSH | TCP_ACK, GET("/huge"), strlen(GET("/huge")));
-	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
-	r = download_ack(2 * DOWNLOAD_MSS);
-	download_expect_new(r);
-	again.ack = download.first + 2 * DOWNLOAD_MSS;
-	r = client_run(&again);
-	expect_counts(r, "RESENT");
-	EXPECT(r->n_clones, 1);
-	download_expect_one(&r->clones[0].packet, 2 * DOWNLOAD_MSS);
-	r = download_ack(3 *
-			 DOWNLOAD_MSS); /* slow start again: what follows was sent before, too */
-	EXPECT(r->n_clones, 2);
-	download_expect_one(&r->clones[0].packet, 3 * DOWNLOAD_MSS);
-	download_expect_one(&r->clones[1].packet, 4 * DOWNLOAD_MSS);
-	EXPECT(r->counts[STAT_RESENT], 2);
+	begin(false);
+	DOWNLOAD_SEGMENTS(dup_acks_to_loss(), 0);
+	download_expect(download_ack(download.sent), 5);
+	f = peek_flow(&download.c);
+	EXPECT_TRUE(!(f.flags & FLOW_RECOVERY));
+	EXPECT(f.cwnd, 5 * CWND_UNIT);
+	DOWNLOAD_SEGMENTS(dup_acks_to_loss(), 12);
+	f = peek_flow(&download.c);
+	EXPECT(f.ssthresh, 5 * CWND_UNIT / 2);
+	EXPECT(f.cwnd, 5 * CWND_UNIT / 2);
 }
 
-TEST(wild_ack, "an ACK of what was never sent moves nothing")
+/* The request is the client's timer: RFC 5681, 3.1. One that was under way with the ACK is not. */
+struct repeat_row {
+	const char *name;
+	bool is_served;
+};
+
+static const struct repeat_row repeat_rows[] = {
+	{ "kicks are served", true },
+	{ "the client is the timer", false },
+};
+
+TEST_ROWS(repeat, "a repeated request", repeat_rows)
+{
+	const struct repeat_row *row = row_;
+	struct packet again;
+	struct result *r;
+	struct flow f;
+
+	room_serve_kicks(row->is_served);
+	download_open_without_sack(false);
+	again = client_packet(&download.c, TCP_PSH | TCP_ACK, GET("/huge"), strlen(GET("/huge")));
+	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
+	download_expect_new(download_ack(2 * DOWNLOAD_MSS));
+	again.ack = download.first + 2 * DOWNLOAD_MSS;
+	f = peek_flow(&download.c);
+	f.srtt = 0xf000; /* 8 s */
+	peek_set_flow(&download.c, &f);
+	download_wait(0);
+	r = client_run(&again); /* within a round trip of the last progress */
+	expect_verdict(r, DROP);
+	expect_counts(r, "");
+	expect_no_clones(r);
+	download_wait(9000);
+	r = client_run(&again);
+	expect_counts(r, "RESENT");
+	DOWNLOAD_SEGMENTS(r, 2);
+	f = peek_flow(&download.c);
+	EXPECT(f.cwnd, CWND_UNIT);
+	EXPECT(f.ssthresh, 6 * CWND_UNIT); /* of 12 under way */
+	r = client_run(&again);		   /* its timer is no shorter than ours */
+	expect_no_clones(r);
+	r = download_ack(3 * DOWNLOAD_MSS); /* slow start again: these were sent before, too */
+	EXPECT(r->counts[STAT_RESENT], 2);
+	DOWNLOAD_SEGMENTS(r, 3, 4);
+}
+
+TEST(wild_ack, "an ACK of what was never sent, or of an earlier answer, moves nothing")
 {
 	uint32_t una;
 
-	download_expect(download_begin(false, GET("/huge"), SLOT_HUGE, false), 10);
+	begin(false);
 	una = peek_flow(&download.c).snd_una;
 	download_expect(download_ack(11 * DOWNLOAD_MSS), 0);
 	EXPECT(peek_flow(&download.c).snd_una, una);
+	download_expect(download_ack(-1), 0);
+	EXPECT(peek_flow(&download.c).snd_una, una);
+	EXPECT(peek_flow(&download.c).dupacks, 0);
 	download_expect(download_ack(DOWNLOAD_MSS), 2);
 }

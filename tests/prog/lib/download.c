@@ -69,6 +69,46 @@ void download_expect(const struct result *r, int n)
 	EXPECT(r->n_clones, n);
 }
 
+void download_expect_segments(const struct result *r, const int *segments, int n)
+{
+	const struct packet *p;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		check_step("segment %d of %d", i, n);
+		if (i == r->n_clones)
+			check_fail("expected number %d, actual none", segments[i]);
+		p = &r->clones[i].packet;
+		EXPECT((p->seq - download.first) / download.mss, segments[i]);
+		download_expect_one(p, segments[i] * download.mss);
+		if (p->seq + p->len - download.first > download.sent)
+			download.sent = p->seq + p->len - download.first;
+	}
+	check_step("%s", "");
+	EXPECT(r->n_clones, n);
+}
+
+struct result *download_sack(int segment, const int *edges, int n)
+{
+	struct packet p;
+	uint32_t seqs[8];
+	int i;
+
+	download.c.ack = download.first + segment * download.mss;
+	p = client_packet(&download.c, TCP_ACK, NULL, 0);
+	for (i = 0; i < n; i++)
+		seqs[i] = download.first + edges[i] * (int)download.mss;
+	packet_option_sack(&p, seqs, n);
+	return client_run(&p);
+}
+
+void download_open_without_sack(bool v6)
+{
+	client_init(&download.c, v6);
+	download.c.sack_ok = false;
+	client_connect(&download.c);
+}
+
 struct result *download_ack(uint32_t offset)
 {
 	download.c.ack = download.first + offset;

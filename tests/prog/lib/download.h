@@ -38,6 +38,21 @@ void download_expect(const struct result *r, int n);
 /* The same, as many as came. */
 void download_expect_new(const struct result *r);
 
+/* The clones are these segments of the answer, by number. */
+void download_expect_segments(const struct result *r, const int *segments, int n);
+#define DOWNLOAD_SEGMENTS(r, ...)                                                                  \
+	download_expect_segments(r, (int[]){ __VA_ARGS__ },                                        \
+				 sizeof((int[]){ __VA_ARGS__ }) / sizeof(int))
+
+/* A pure ACK of `segment` segments with SACK blocks: pairs of segments, [first, behind the last).
+ */
+struct result *download_sack(int segment, const int *edges, int n);
+#define DOWNLOAD_SACK(segment, ...)                                                                \
+	download_sack(segment, (int[]){ __VA_ARGS__ }, sizeof((int[]){ __VA_ARGS__ }) / sizeof(int))
+
+/* A connection without SACK, timestamps and window scale as always. */
+void download_open_without_sack(bool v6);
+
 /* A pure ACK of everything up to `offset` of the answer. */
 struct result *download_ack(uint32_t offset);
 
