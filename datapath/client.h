@@ -309,6 +309,7 @@ static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, st
 		leg->state = LEG_DEAD;
 	}
 	f->state = FLOW_CLOSED;
+	f->reply &= ~REPLY_ACTIVE;
 	return VERDICT_DROP;
 }
 

@@ -325,7 +325,12 @@ __noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, str
 		f->req_len = 1; /* the one segment that acknowledged the request was lost */
 		return transmit_begin(skb, r, f);
 	}
-	s->lost = recovery_out(r, f, s) & ~s->sacked;
+	s->block = recovery_block(f, r->tx_len); /* other blocks: what is known of them is void */
+	s->sacked = 0;
+	s->sent = 0;
+	s->delivered = 0;
+	__builtin_memset(s->order, 0, sizeof(s->order));
+	s->lost = recovery_out(r, f, s);
 	return transmit_go(skb, r, f, s);
 }
 
