@@ -112,7 +112,7 @@ $(BUILD)/prog/%: tests/prog/%.c $(PROG_LIB) $(wildcard tests/prog/lib/*.h) \
 	@echo "  CC   $@"
 	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib $< $(PROG_LIB) $(LDLIBS) -o $@
 
-$(BUILD)/wire: netns-lab/wire.c | $(BUILD)
+$(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra $< -o $@
 
