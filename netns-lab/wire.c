@@ -9,8 +9,8 @@
  * Prints `ready` when frames pass and the counters of both directions at SIGTERM or SIGINT.
  * ARP, IPv6 neighbour discovery and all that is not IP pass at once and cost no random number.
  * Nothing is lost in silence: each frame that could not be relayed is counted as dropped.
- * Frames keep their virtio_net_hdr (packet(7), PACKET_VNET_HDR), so that a checksum that is still to
- * be made is one behind the wire too. With offload=1 this goes for segments that are still to be
+ * Frames keep their virtio_net_hdr (packet(7), PACKET_VNET_HDR), so that a checksum that is still
+ * to be made is one behind the wire too. With offload=1 this goes for segments that are still to be
  * cut (GSO), and each of those is one frame: lost, repeated and delayed whole. Without it they are
  * dropped, since whoever counts frames then counts on the MTU.
  * Not here: VLAN tags.
