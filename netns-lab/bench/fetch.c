@@ -14,8 +14,7 @@
  * An answer with a wrong byte is `wrong`, one that ends early or a refused connection `failed`;
  * another connection takes that one's place. What is under way at the end is `unfinished` and
  * counts among the latencies with its age. Answers need Content-Length. `retrans` is the difference
- * of TcpRetransSegs of this netns; rtt_ms (median) and rto_ms (largest) are the TCP_INFO of the
- * connections at the end, which are aborted then.
+ * of TcpRetransSegs of this netns; rtt and rto are what TCP_INFO says after each answer.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,8 +54,8 @@ struct connection {
 static struct {
 	struct connection *connections, **idle; /* idle: a ring */
 	unsigned int idle_first, idle_count;
-	uint32_t *latencies_us;
-	uint64_t n_latencies, n_started, n_done, start_ns;
+	uint32_t *latencies_us, *rtts_us, *rtos_us;
+	uint64_t n_latencies, n_samples, n_started, n_done, start_ns;
 	uint64_t wrong, failed, unfinished, connects;
 	int epoll_fd;
 	char buffer[BUFFER];
@@ -157,6 +156,18 @@ static void connection_made(struct connection *c)
 		connection_rest(c);
 }
 
+/* What the client's TCP knows of the path now. */
+static void tcp_info_add(const struct connection *c)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size))
+		return;
+	run.rtts_us[run.n_samples] = info.tcpi_rtt;
+	run.rtos_us[run.n_samples++] = info.tcpi_rto;
+}
+
 static void answer_end(struct connection *c)
 {
 	latency_add(c, now_ns());
@@ -164,6 +175,8 @@ static void answer_end(struct connection *c)
 	c->has_request = false;
 	if (options.is_close)
 		close(c->fd);
+	else
+		tcp_info_add(c);
 	connection_rest(c);
 }
 
@@ -315,50 +328,33 @@ static void run_all(void)
 }
 
 /* Ends all connections with RST: a FIN would be repeated into the next run and count there. */
-static void print_tcp_info(void)
+static void connections_abort(void)
 {
 	const struct linger abort = { .l_onoff = 1 };
-	uint32_t *rtts = calloc(options.count, sizeof(*rtts)), rto = 0;
-	unsigned int n = 0;
 
-	if (!rtts)
-		die("memory");
 	for (unsigned int i = 0; i < options.count && !options.is_close; i++) {
-		struct tcp_info info;
-		socklen_t size = sizeof(info);
-
-		if (getsockopt(run.connections[i].fd, IPPROTO_TCP, TCP_INFO, &info, &size))
-			continue;
 		setsockopt(run.connections[i].fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
 		close(run.connections[i].fd);
-		rtts[n++] = info.tcpi_rtt;
-		rto = info.tcpi_rto > rto ? info.tcpi_rto : rto;
 	}
-	qsort(rtts, n, sizeof(*rtts), compare);
-	printf("\"rtt_ms\": %.3f, \"rto_ms\": %.3f}\n", quantile(rtts, n, 0.5), rto / 1000.0);
-	free(rtts);
 }
 
 static void print_result(uint64_t retrans)
 {
-	const uint32_t *sorted = run.latencies_us;
 	uint64_t n = run.n_latencies;
 	double sum = 0;
 
 	for (uint64_t i = 0; i < n; i++)
 		sum += run.latencies_us[i] / 1000.0;
-	qsort(run.latencies_us, n, sizeof(*sorted), compare);
 	printf("{\"answers\": %llu, \"seconds\": %.3f, \"mean_ms\": %.3f, ",
 	       (unsigned long long)(run.n_done - run.wrong - run.failed),
 	       (double)(now_ns() - run.start_ns) / NS_PER_S, n ? sum / (double)n : 0);
-	printf("\"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, ",
-	       quantile(sorted, n, 0.5), quantile(sorted, n, 0.9), quantile(sorted, n, 0.99),
-	       quantile(sorted, n, 1));
+	print_quantiles("", run.latencies_us, n);
 	printf("\"wrong\": %llu, \"failed\": %llu, \"unfinished\": %llu, \"connects\": %llu, ",
 	       (unsigned long long)run.wrong, (unsigned long long)run.failed,
 	       (unsigned long long)run.unfinished, (unsigned long long)run.connects);
-	printf("\"retrans\": %llu, ", (unsigned long long)retrans);
-	print_tcp_info();
+	print_quantiles("rtt_", run.rtts_us, run.n_samples);
+	print_quantiles("rto_", run.rtos_us, run.n_samples);
+	printf("\"retrans\": %llu}\n", (unsigned long long)retrans);
 }
 
 int main(int argc, char **argv)
@@ -374,11 +370,15 @@ int main(int argc, char **argv)
 	run.connections = calloc(options.count, sizeof(*run.connections));
 	run.idle = calloc(options.count, sizeof(*run.idle));
 	run.latencies_us = calloc(options.requests, sizeof(*run.latencies_us));
+	run.rtts_us = calloc(options.requests, sizeof(*run.rtts_us));
+	run.rtos_us = calloc(options.requests, sizeof(*run.rtos_us));
 	run.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (!run.connections || !run.idle || !run.latencies_us || run.epoll_fd < 0)
+	if (!run.connections || !run.idle || !run.latencies_us || !run.rtts_us || !run.rtos_us ||
+	    run.epoll_fd < 0)
 		die("start");
 	retrans = retrans_segs();
 	run_all();
 	print_result(retrans_segs() - retrans);
+	connections_abort();
 	return 0;
 }

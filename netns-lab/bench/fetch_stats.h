@@ -50,4 +50,13 @@ static double quantile(const uint32_t *sorted, uint64_t n, double share)
 	return n ? sorted[i < n ? i : n - 1] / 1000.0 : 0;
 }
 
+/* Sorts the values, microseconds; prints them as JSON keys. */
+static void print_quantiles(const char *prefix, uint32_t *values, uint64_t n)
+{
+	qsort(values, n, sizeof(*values), compare);
+	printf("\"%sp50_ms\": %.3f, \"%sp90_ms\": %.3f, \"%sp99_ms\": %.3f, \"%smax_ms\": %.3f, ",
+	       prefix, quantile(values, n, 0.5), prefix, quantile(values, n, 0.9), prefix,
+	       quantile(values, n, 0.99), prefix, quantile(values, n, 1));
+}
+
 #endif

@@ -103,7 +103,7 @@ def measure(peer, cell, seed, requests, limit):
         except (subprocess.SubprocessError, ValueError) as error:
             print(f'wire.py: {peer.name}: {error}', file=sys.stderr)
             result = {'answers': 0, 'mean_ms': 0, 'p50_ms': 0, 'p90_ms': 0, 'p99_ms': 0, 'max_ms': 0,
-                      'wrong': 0, 'failed': 0, 'unfinished': requests, 'retrans': 0, 'rtt_ms': 0}
+                      'wrong': 0, 'failed': 0, 'unfinished': requests, 'retrans': 0}
         time.sleep(cell.rtt / 1000 + 0.1)  # for the client's RSTs
     return {'peer': peer.name, **vars(cell), 'seed': seed, **result, 'wire': wire.counters}
 
