@@ -44,7 +44,7 @@ deps: ## install what the build and the tests need (apt, npm)
 check: all tests ## run all tests
 	tests/run
 
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood
 
 lab-demo: all ## the main job, shown in network namespaces
 	netns-lab/demo
@@ -121,6 +121,10 @@ $(BUILD)/prog/%: tests/prog/%.c $(PROG_LIB) $(wildcard tests/prog/lib/*.h) \
 $(BUILD)/fetch: $(wildcard netns-lab/bench/fetch*.[ch]) | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE netns-lab/bench/fetch.c -o $@
+
+$(BUILD)/flood: netns-lab/bench/flood.c | $(BUILD)
+	@echo "  CC   $@"
+	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE $< -o $@
 
 $(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
