@@ -10,12 +10,13 @@ import socket
 import sys
 import time
 
-from rawhttp import (VIP4, VIP6, Components, Conn, Report, chunked, expect, head, pattern,
+from rawhttp import (VIP4, VIP6, Components, Conn, Counters, Report, chunked, expect, head, pattern,
                      random_body, sha256)
 
 TIMEOUT_S = 120    # for one wait; the whole suite is bounded from outside
 PIECE = 65536      # bytes that a slow client takes at once ...
 REST_S = 0.005     # ... before it rests
+BEYOND_WINDOW = "TcpExtBeyondWindow"  # segments that the client's window did not allow
 LONG_REST_S = 2.0  # once: the window stays closed, and the sender probes it
 
 report = Report()
@@ -121,6 +122,7 @@ class NarrowConn(Conn):
 
 def narrow_reader(host):
     """A component of 64 KB through a window of a few: the kernel's answer waits for the client."""
+    counters = Counters()
     with NarrowConn(host) as c:
         for _ in range(3):
             c.send(head("/c/65536"))
@@ -128,6 +130,8 @@ def narrow_reader(host):
             components.verify("/c/65536", c.read())
         upload(c, "/a/whoami", random_body(50000))
         components.verify("/c/65536", c.request("/c/65536"))
+    if BEYOND_WINDOW in counters.before:  # Linux 6.14
+        expect(BEYOND_WINDOW, 0, counters.since(BEYOND_WINDOW))
 
 
 def slow_receiver(host, size, size_chunked):
