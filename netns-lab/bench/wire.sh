@@ -8,7 +8,7 @@
 #   ROUNDS=1       runs of each peer in a cell, with seeds SEED, SEED + 1, ...
 #   SEED=1         of the wire
 #   LIMIT=300      seconds that one run may take; what is missing then is counted as unfinished
-#   CC=            nginx's congestion control; the machine's default without it
+#   CONGESTION=    nginx's congestion control; the machine's default without it
 #   OFFLOAD=0      1: segmentation and checksum offloads on, and loss hits whole 64 KB frames
 #   JSON=FILE      all results too, a line for each run
 # Exit code 0 when it measured, whatever the numbers are; 1 when it could not.
@@ -23,7 +23,7 @@ set -euo pipefail
 HERE=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 ROOT=$(dirname -- "$HERE")
 PATH=$PATH:/usr/sbin:/sbin
-export LAB=${LAB:-bw}$$ OFFLOAD=${OFFLOAD:-0}
+export LAB=${LAB:-bw}$$ OFFLOAD=${OFFLOAD:-0} CONGESTION=${CONGESTION:-}
 export SIZES=${SIZES:-1024 14336 65536}
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -90,7 +90,9 @@ build_networks() {
 		wire2 g0
 		plain c0
 	EOF
-	[[ -z ${CC:-} ]] || in_netns plain sysctl -qw net.ipv4.tcp_congestion_control="$CC"
+	# By the route: the sysctl of a netns takes only what tcp_allowed_congestion_control has.
+	[[ -z $CONGESTION ]] || ip -n "$LAB-plain" route change 10.80.20.0/24 dev c0 \
+		src 10.80.20.1 congctl "$CONGESTION"
 }
 
 generate_nginx_conf() {
