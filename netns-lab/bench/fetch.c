@@ -55,7 +55,7 @@ static struct {
 	struct connection *connections, **idle; /* idle: a ring */
 	unsigned int idle_first, idle_count;
 	uint32_t *latencies_us, *rtts_us, *rtos_us;
-	uint64_t n_latencies, n_samples, n_started, n_done, start_ns;
+	uint64_t n_latencies, n_samples, n_started, n_done, answers, start_ns;
 	uint64_t wrong, failed, unfinished, connects;
 	int epoll_fd;
 	char buffer[BUFFER];
@@ -177,6 +177,7 @@ static void answer_end(struct connection *c)
 		close(c->fd);
 	else
 		tcp_info_add(c);
+	run.answers++;
 	connection_rest(c);
 }
 
@@ -346,8 +347,8 @@ static void print_result(uint64_t retrans)
 	for (uint64_t i = 0; i < n; i++)
 		sum += run.latencies_us[i] / 1000.0;
 	printf("{\"answers\": %llu, \"seconds\": %.3f, \"mean_ms\": %.3f, ",
-	       (unsigned long long)(run.n_done - run.wrong - run.failed),
-	       (double)(now_ns() - run.start_ns) / NS_PER_S, n ? sum / (double)n : 0);
+	       (unsigned long long)run.answers, (double)(now_ns() - run.start_ns) / NS_PER_S,
+	       n ? sum / (double)n : 0);
 	print_quantiles("", run.latencies_us, n);
 	printf("\"wrong\": %llu, \"failed\": %llu, \"unfinished\": %llu, \"connects\": %llu, ",
 	       (unsigned long long)run.wrong, (unsigned long long)run.failed,
