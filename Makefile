@@ -44,13 +44,19 @@ deps: ## install what the build and the tests need (apt, npm)
 check: all tests ## run all tests
 	tests/run
 
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood
 
 lab-demo: all ## the main job, shown in network namespaces
 	netns-lab/demo
 
 bench: all ## speed beside nginx and Node alone
 	netns-lab/bench.sh
+
+bench-wire: all $(BUILD)/wire ## beside nginx under loss, reordering and delay
+	netns-lab/bench/wire.sh
+
+bench-flood: all ## legitimate requests during a SYN flood and an ACK flood
+	netns-lab/bench/flood.sh
 
 fuzz: $(BUILD)/vmlinux.h ## fuzz the HTTP parsers; SECONDS=60 for each
 	$(MAKE) -C tests/fuzz CLANG=$(CLANG) BUILD=$(abspath $(BUILD))/fuzz run
@@ -112,9 +118,17 @@ $(BUILD)/prog/%: tests/prog/%.c $(PROG_LIB) $(wildcard tests/prog/lib/*.h) \
 	@echo "  CC   $@"
 	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib $< $(PROG_LIB) $(LDLIBS) -o $@
 
-$(BUILD)/wire: netns-lab/wire.c | $(BUILD)
+$(BUILD)/fetch: $(wildcard netns-lab/bench/fetch*.[ch]) | $(BUILD)
+	@echo "  CC   $@"
+	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE netns-lab/bench/fetch.c -o $@
+
+$(BUILD)/flood: netns-lab/bench/flood.c | $(BUILD)
+	@echo "  CC   $@"
+	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE $< -o $@
+
+$(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra $< -o $@
 
-.PHONY: all help deps check tests lab-demo bench fuzz lint install clean
+.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood fuzz lint install clean
 .DELETE_ON_ERROR:

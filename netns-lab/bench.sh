@@ -30,57 +30,10 @@ BENCH_SECONDS=$(requested_seconds)
 BENCH_SECONDS=${BENCH_SECONDS:-2}
 export LAB=bn$$ ROUNDS BENCH_SECONDS ONLY=${ONLY:-}
 
-work=       # directory of this run
-children=() # pids
-
+# shellcheck source-path=SCRIPTDIR source=bench/lib.sh
+. "$HERE/bench/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=bench/peers.sh
 . "$HERE/bench/peers.sh"
-
-die() {
-	echo "bench: $*" >&2
-	exit 1
-}
-
-lab() {
-	"$HERE/lab" "$@"
-}
-
-# in_netns NAME COMMAND...
-in_netns() {
-	local ns=$LAB-$1
-	shift
-	nsenter --net="/run/netns/$ns" -- "$@"
-}
-
-# start NAME NETNS COMMAND...: in the background; its output is NAME.log, its pid the last child.
-start() {
-	local name=$1 ns=$LAB-$2
-	shift 2
-	nsenter --net="/run/netns/$ns" -- "$@" </dev/null >"$work/$name.log" 2>&1 &
-	children+=("$!")
-}
-
-# await NAME COMMAND...: until the command succeeds; dies with NAME.log after five seconds.
-await() {
-	local name=$1 tries
-	shift
-	for ((tries = 0; tries < 100; tries++)); do
-		"$@" && return
-		kill -0 "${children[-1]}" 2>/dev/null || break
-		sleep 0.05
-	done
-	tail -n 20 "$work/$name.log" >&2
-	die "$name is not ready, see its log above"
-}
-
-end_children() {
-	local i pid
-	for ((i = ${#children[@]} - 1; i >= 0; i--)); do
-		pid=${children[i]}
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
-}
 
 clean_up() {
 	local status=$?
@@ -95,50 +48,23 @@ clean_up() {
 # --- preparations ---------------------------------------------------------------------------------
 
 preflight() {
-	local tool
 	[[ $ROUNDS =~ ^[1-9][0-9]{0,2}$ ]] || die "ROUNDS=$ROUNDS: a number from 1 to 999"
 	[[ $BENCH_SECONDS =~ ^[1-9][0-9]{0,2}$ ]] ||
 		die "SECONDS=$BENCH_SECONDS: a number from 1 to 999"
-	[[ $(id -u) == 0 ]] || die "needs root"
-	for tool in bpftool cc curl nginx python3 taskset wrk; do
-		command -v "$tool" >/dev/null || die "$tool is missing: run make deps"
-	done
-	[[ -x $ROOT/build/sluice && -f $ROOT/build/vmlinux.h ]] ||
-		die "build/sluice is missing: run make"
-}
-
-# compiler: prints the clang that the Makefile would take.
-compiler() {
-	local name
-	for name in ${CLANG:+"$CLANG"} clang-19 clang-18 clang; do
-		command -v "$name" && return
-	done
-	die "clang is missing: run make deps"
+	preflight_root bpftool cc curl nginx python3 taskset wrk
 }
 
 # build_tools: reflector and mixed, into the directory of this run.
 build_tools() {
-	local clang flags=(-O2 -g -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE)
+	local clang
 	clang=$(compiler)
 	"$clang" -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
 		-Wno-missing-declarations -Wno-address-of-packed-member \
 		-I"$ROOT/datapath" -I"$ROOT/build" \
 		-c "$HERE/bench/reflector.bpf.c" -o "$work/reflector.bpf.o"
 	bpftool gen skeleton "$work/reflector.bpf.o" name reflector_bpf >"$work/reflector.skel.h"
-	cc "${flags[@]}" -I"$work" -o "$work/reflector" "$HERE/bench/reflector.c" -lbpf
-	cc "${flags[@]}" -o "$work/mixed" "$HERE/bench/mixed.c"
-}
-
-# component NAME BYTES: a file with a known pattern, and its section of the configuration.
-component() {
-	awk -v n="$2" 'BEGIN { for (i = 0; i < n; i++) printf "%c", 97 + i % 26 }' \
-		>"$work/www/c/$1"
-	cat >>"$work/gateway.ini" <<-EOF
-		[component $1]
-		path = /c/$1
-		file = www/c/$1
-		type = text/html
-	EOF
+	c_tool reflector -lbpf
+	c_tool mixed
 }
 
 # generate_conf: components of four sizes, one route to node1, no health probes in between.
@@ -192,11 +118,6 @@ verify() {
 		die "Node does not answer"
 	same_body "$SLUICE_URL/a/bytes/1000" "$work/miss"
 	same_body "$NGINX_URL/a/bytes/1000" "$work/miss"
-}
-
-# lab_pid NAME: of a process that the lab started.
-lab_pid() {
-	cut -d ' ' -f 1 "/run/sluice-lab/$LAB/$1.pid"
 }
 
 main() {

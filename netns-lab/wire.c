@@ -9,12 +9,17 @@
  * Prints `ready` when frames pass and the counters of both directions at SIGTERM or SIGINT.
  * ARP, IPv6 neighbour discovery and all that is not IP pass at once and cost no random number.
  * Nothing is lost in silence: each frame that could not be relayed is counted as dropped.
- * Not here: VLAN tags, and frames larger than the MTU (the lab turns segmentation offloads off).
+ * Frames keep their virtio_net_hdr (packet(7), PACKET_VNET_HDR), so that a checksum that is still
+ * to be made is one behind the wire too. With offload=1 this goes for segments that are still to be
+ * cut (GSO), and each of those is one frame: lost, repeated and delayed whole. Without it they are
+ * dropped, since whoever counts frames then counts on the MTU.
+ * Not here: VLAN tags.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
@@ -22,6 +27,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +39,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire_settings.h"
+
 #define NSEC_PER_SEC 1000000000ull
 #define NSEC_PER_MS 1000000ull
 #define NSEC_PER_US 1000ull
 
 enum {
-	FRAME_MAX = 2048,	  /* bytes; a larger frame is dropped and counted */
-	BATCH = 64,		  /* frames of one direction before it is the turn of the other */
+	FRAME_MAX = 2048,      /* bytes; a larger frame is dropped and counted */
+	GSO_FRAME_MAX = 65550, /* the same with offload=1: an IP packet and its Ethernet header */
+	BATCH = 64,	       /* frames of one direction before it is the turn of the other */
 	SOCKET_BUFFER = 64 << 20, /* bytes */
 	HOLD_PASSES = 3,	  /* a reordered frame waits for so many others ... */
 	HOLD_MS = 5,		  /* ... but not longer */
@@ -48,31 +57,26 @@ enum {
 	IDLE_MS = 500,		  /* the longest sleep */
 };
 
-enum { LOSS, REORDER, DUP, DELAY, SEED, SETTINGS };
-
-/* Percent, percent, percent, milliseconds, any whole number. */
-static const struct {
-	const char *name;
-	double max;
-} setting_keys[SETTINGS] = {
-	[LOSS] = { "loss", 100 },    [REORDER] = { "reorder", 100 }, [DUP] = { "dup", 100 },
-	[DELAY] = { "delay", 1000 }, [SEED] = { "seed", 0x1p53 },
-};
-
 struct frame {
 	STAILQ_ENTRY(frame) link;
 	uint64_t due_ns;      /* its meaning is the queue's */
 	size_t length;	      /* bytes */
 	unsigned passes_left; /* while held: frames that must still overtake it */
 	bool is_held, is_duplicated;
-	uint8_t data[FRAME_MAX];
+	struct virtio_net_hdr vnet;
+	uint8_t data[]; /* follows the header without a gap: they are sent as one */
 };
+
+_Static_assert(offsetof(struct frame, data) ==
+		       offsetof(struct frame, vnet) + sizeof(struct virtio_net_hdr),
+	       "frame.data follows frame.vnet");
 
 STAILQ_HEAD(queue, frame);
 
 struct counters {
 	unsigned long long relayed, control, lost, duplicated, reordered;
-	unsigned long long dropped_oversize, dropped_send;
+	unsigned long long gso, longest; /* frames; bytes */
+	unsigned long long dropped_oversize, dropped_memory, dropped_send;
 };
 
 struct direction {
@@ -84,8 +88,6 @@ struct direction {
 	struct queue retries; /* due_ns: when to give up; frames that the far device refused */
 	struct counters counters;
 };
-
-static double settings[SETTINGS] = { [SEED] = 1 };
 
 static uint64_t now_ns(void)
 {
@@ -138,7 +140,7 @@ static bool is_control(const struct frame *frame)
 /* Returns false when the far device is busy and the frame should be tried again. */
 static bool direction_try_send(struct direction *dir, const struct frame *frame)
 {
-	if (send(dir->to_fd, frame->data, frame->length, 0) >= 0) {
+	if (send(dir->to_fd, &frame->vnet, sizeof(frame->vnet) + frame->length, 0) >= 0) {
 		dir->counters.relayed++;
 		return true;
 	}
@@ -189,17 +191,25 @@ static bool queue_is_due(const struct queue *queue, uint64_t now)
 	return !STAILQ_EMPTY(queue) && STAILQ_FIRST(queue)->due_ns <= now;
 }
 
+/* Returns a frame of its own, or NULL. */
+static struct frame *frame_copy(const struct frame *frame)
+{
+	struct frame *copy = malloc(sizeof(*copy) + frame->length);
+
+	if (copy)
+		memcpy(copy, frame, sizeof(*copy) + frame->length);
+	return copy;
+}
+
 /* Sends all frames whose time has come. */
 static void direction_release(struct direction *dir, uint64_t now)
 {
 	direction_retry(dir, now);
 	while (queue_is_due(&dir->delayed, now)) {
 		struct frame *frame = queue_pop(&dir->delayed);
-		struct frame *copy = frame->is_duplicated ? malloc(sizeof(*frame)) : NULL;
+		struct frame *copy = frame->is_duplicated ? frame_copy(frame) : NULL;
 
 		if (copy) {
-			memcpy(copy->data, frame->data, frame->length);
-			copy->length = frame->length;
 			dir->counters.duplicated++;
 			direction_send(dir, copy, now);
 		}
@@ -240,24 +250,34 @@ static void direction_admit(struct direction *dir, struct frame *frame, uint64_t
 	STAILQ_INSERT_TAIL(&dir->delayed, frame, link);
 }
 
-/* Reads what has arrived, at most BATCH frames. Without memory they stay in the socket. */
+/* Reads what has arrived, at most BATCH frames. */
 static void direction_receive(struct direction *dir)
 {
-	for (int i = 0; i < BATCH; i++) {
-		struct frame *frame = malloc(sizeof(*frame));
-		/* Errors are EAGAIN and ENETDOWN; the socket comes back with its interface. */
-		ssize_t length = frame ? recv(dir->from_fd, frame->data, FRAME_MAX, MSG_TRUNC) : -1;
+	static _Alignas(struct frame) uint8_t buffer[sizeof(struct frame) + GSO_FRAME_MAX];
+	const size_t max = settings[OFFLOAD] ? GSO_FRAME_MAX : FRAME_MAX;
+	struct frame *received = (void *)buffer;
 
-		if (length < 0) {
-			free(frame);
+	for (int i = 0; i < BATCH; i++) {
+		/* Errors are EAGAIN and ENETDOWN; the socket comes back with its interface. */
+		ssize_t length = recv(dir->from_fd, &received->vnet, sizeof(received->vnet) + max,
+				      MSG_TRUNC);
+		struct frame *frame;
+
+		if (length < (ssize_t)sizeof(received->vnet))
 			return;
-		}
-		if (length > FRAME_MAX) {
+		received->length = (size_t)length - sizeof(received->vnet);
+		if (received->length > max) {
 			dir->counters.dropped_oversize++;
-			free(frame);
 			continue;
 		}
-		frame->length = (size_t)length;
+		frame = frame_copy(received);
+		if (!frame) {
+			dir->counters.dropped_memory++;
+			continue;
+		}
+		dir->counters.gso += frame->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+		if (frame->length > dir->counters.longest)
+			dir->counters.longest = frame->length;
 		direction_admit(dir, frame, now_ns());
 	}
 }
@@ -284,8 +304,9 @@ static void direction_print(const struct direction *dir)
 	printf("%s->%s: relayed %llu control %llu lost %llu duplicated %llu reordered %llu; ",
 	       dir->from_name, dir->to_name, c->relayed, c->control, c->lost, c->duplicated,
 	       c->reordered);
-	printf("dropped: receive %u oversize %llu send %llu\n", kernel.tp_drops,
-	       c->dropped_oversize, c->dropped_send);
+	printf("gso %llu longest %llu; ", c->gso, c->longest);
+	printf("dropped: receive %u oversize %llu memory %llu send %llu\n", kernel.tp_drops,
+	       c->dropped_oversize, c->dropped_memory, c->dropped_send);
 }
 
 /* Returns a socket for all frames that arrive at the interface, or ends the program. */
@@ -300,6 +321,7 @@ static int socket_open(const char *name)
 	promiscuous.mr_ifindex = address.sll_ifindex;
 	if (fd < 0 || !address.sll_ifindex ||
 	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) ||
+	    setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) ||
@@ -308,28 +330,6 @@ static int socket_open(const char *name)
 		exit(1);
 	}
 	return fd;
-}
-
-/* Reads "key=number ..." with spaces or commas between. Returns 0 or -EINVAL. */
-static int settings_parse(char *text)
-{
-	for (char *word = strtok(text, " ,"); word; word = strtok(NULL, " ,")) {
-		char *number = strchr(word, '='), *end = NULL;
-		size_t i = 0;
-
-		if (!number)
-			return -EINVAL;
-		*number++ = '\0';
-		while (i < SETTINGS && strcmp(setting_keys[i].name, word))
-			i++;
-		if (i == SETTINGS)
-			return -EINVAL;
-		settings[i] = strtod(number, &end);
-		if (end == number || *end || settings[i] < 0 ||
-		    !(settings[i] <= setting_keys[i].max))
-			return -EINVAL;
-	}
-	return 0;
 }
 
 /* Relays until a signal arrives. */
@@ -376,7 +376,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4 || settings_parse(argv[3])) {
 		fprintf(stderr, "usage: wire IF_A IF_B \"loss=PERCENT reorder=PERCENT dup=PERCENT "
-				"delay=MS seed=N\"\n");
+				"delay=MS seed=N offload=0|1\"\n");
 		return 2;
 	}
 	sigemptyset(&signals);

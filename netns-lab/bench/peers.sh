@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # peers.sh: what Sluice is compared with, for bench.sh, which sources it: two namespaces beside the
-# lab, nginx, the reflector. Uses work, children, LAB, die, start, await and in_netns of bench.sh.
+# lab, nginx, the reflector. Uses lib.sh.
 # Entry points: build_networks, delete_networks, start_nginx, start_reflector.
 # shellcheck disable=SC2154 # what bench.sh sets
 
@@ -12,15 +12,6 @@ export NGINX_URL=http://10.80.20.1:8081  # files below /c/, all else from node1
 export CACHE_URL=http://10.80.20.1:8082  # all from node1, once
 export NODE_URL=http://10.80.21.2:3000   # through a plain router
 export FLOOR_URL=http://10.80.30.2
-
-# link NETNS DEVICE ADDRESS NETNS DEVICE ADDRESS: a veth pair with a /24 of its own.
-link() {
-	ip -n "$LAB-$1" link add "$2" type veth peer name "$5" netns "$LAB-$4"
-	ip -n "$LAB-$1" addr add "$3/24" dev "$2"
-	ip -n "$LAB-$4" addr add "$6/24" dev "$5"
-	ip -n "$LAB-$1" link set "$2" up
-	ip -n "$LAB-$4" link set "$5" up
-}
 
 build_networks() {
 	local ns

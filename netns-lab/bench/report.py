@@ -7,6 +7,7 @@ Rounds in which other processes took much of the machine are left out where at l
 import statistics
 
 import cases
+from table import cell, print_table
 
 METRIC_NAMES = {'cpu_us': 'CPU per request', 'rate': 'requests/s', 'p50_us': 'p50',
                 'p99_us': 'p99'}
@@ -44,23 +45,9 @@ def spread_of(samples):
     return (high - low) / statistics.median(rates) * 100
 
 
-def cell(value, pattern):
-    """The value in that format; a dash for what was not measured."""
-    return pattern.format(value) if value else '-'
-
-
 def latency(us):
     """With a decimal where a microsecond is much."""
     return cell(us, '{:.1f}' if us < 100 else '{:,.0f}')
-
-
-def print_table(heading, rows):
-    """Columns as wide as needed; the first to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in [heading, *rows]) for i in range(len(heading))]
-    for row in [heading, *rows]:
-        columns = [text.rjust(width) for text, width in zip(row, widths)]
-        columns[0] = row[0].ljust(widths[0])
-        print('  '.join(columns).rstrip())
 
 
 def measured_rows(case, by_contestant):
