@@ -160,7 +160,8 @@ struct leg {
 	__u32 told;	/* last ack of the client that the backend was given */
 	__u32 asked_us; /* when the last request went out on an idle leg */
 	__u16 stash;
-	__u16 pad[3];
+	__u16 pad;
+	__u32 edge; /* right edge of the window that the backend has offered */
 };
 
 enum response_phase {

@@ -177,8 +177,8 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 {
 	struct pkt *p = &r->pkt;
 	__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
+	__u32 before, edge;
 	struct stash *st;
-	__u32 before;
 
 	if (f->state == FLOW_CLOSED || leg->state == LEG_DEAD || leg->state == LEG_FREE)
 		return backend_reset(skb, r, local);
@@ -191,6 +191,9 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		leg->state = LEG_OPEN;
 	if (f->active != leg->index)
 		return backend_parked(skb, r, local, f, leg);
+	edge = p->ack + ((__u32)p->window << (f->flags & FLOW_WSCALE ? WINDOW_SCALE : 0));
+	if (p->flags & TCP_ACK && seq_after(edge, leg->edge))
+		leg->edge = edge;
 	if (p->flags & TCP_ACK && seq_after(p->ack, leg->acked)) {
 		leg->acked = p->ack;
 		st = stash_get(r, f, f->stash, STASH_REQUEST);

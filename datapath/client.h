@@ -8,6 +8,7 @@
 #define SLUICE_CLIENT_H
 
 #include "handshake.h"
+#include "numbers.h"
 #include "request.h"
 
 /* Next byte that the client expects. */
@@ -319,17 +320,18 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	struct leg *leg;
 	int verdict;
 
-	f->seen = run_clock(r);
-	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	if (p->flags & TCP_RST)
 		return client_reset(skb, r, f);
 	if (p->flags & TCP_SYN || !(p->flags & TCP_ACK))
 		return client_challenge(skb, r, f);
-	/* RFC 7323, 4.3: only a segment that covers the last ACK sent moves TS.Recent. */
-	if (p->has_ts && !seq_after(p->seq, f->rcv_nxt) && !seq_before(p->tsval, f->ts_recent))
-		f->ts_recent = p->tsval;
 	if (f->state == FLOW_CLOSED)
-		return p->flags & TCP_FIN ? client_ack(skb, r, f) : drop(STAT_DROP_STALE);
+		return p->flags & TCP_FIN ? client_challenge(skb, r, f) : drop(STAT_DROP_STALE);
+	verdict = numbers_check(r, f);
+	if (verdict != NUMBERS_GOOD)
+		return verdict == NUMBERS_DROP ? VERDICT_DROP : client_challenge(skb, r, f);
+	f->seen = run_clock(r);
+	f->uplink = r->uplink;
+	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	leg = leg_of(r, f, f->active);
 	if (!leg && f->active != ACTIVE_KERNEL)
 		return reply_abort(skb, r, f);

@@ -146,10 +146,14 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 		    segment_seal(skb, r))
 			return drop(STAT_DROP_OTHER);
 		r->sent = at + n;
-		if (verdict == VERDICT_NEXT)
-			bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
-		else if (r->sent < total)
+		if (verdict == VERDICT_NEXT) {
+			__u32 ifindex = skb->ifindex;
+
+			barrier_var(ifindex); /* else one load for both branches: no ctx access */
+			bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
+		} else if (r->sent < total) {
 			bpf_clone_redirect(skb, r->out_ifindex, 0);
+		}
 	}
 	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;
 }

@@ -48,7 +48,9 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 		if (!f)
 			return VERDICT_DROP;
 		client_begin(r, f, uplink->mtu);
+		r->uplink = uplink->id;
 		f->uplink = uplink->id;
+		__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 		count(STAT_COOKIE_OK);
 		verdict = client_flow(skb, r, f);
 		lock_release(&f->owner);
@@ -108,6 +110,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 		f = NULL;
 	}
 	if (f && (f->state == FLOW_CLOSED || uplink_is_same(skb, f))) {
+		r->uplink = f->uplink;
 		verdict = client_flow(skb, r, f);
 		lock_release(&f->owner);
 		return verdict;
@@ -116,7 +119,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 	uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
 	if (f) {
 		if (uplink)
-			f->uplink = uplink->id;
+			r->uplink = uplink->id;
 		verdict = uplink ? client_flow(skb, r, f) : VERDICT_NEXT;
 		lock_release(&f->owner);
 		return verdict;
