@@ -287,7 +287,8 @@ static __always_inline int backend_bounce(struct __sk_buff *skb, struct run *r, 
 	if (!lock_take(&f->owner))
 		return drop(STAT_OWNER_BUSY);
 	if (leg_still(leg, key, f) && leg->state == LEG_OPENING && f->active == leg->index &&
-	    r->pkt.seq == leg->start && r->pkt.flags & TCP_ACK) {
+	    r->pkt.seq == leg->start && r->pkt.ack == leg->base_out && r->pkt.flags & TCP_ACK &&
+	    !seq_after(r->pkt.seq + r->pkt.payload_len, leg->rnxt)) {
 		bpf_skb_change_type(skb, PACKET_HOST);
 		verdict = open_refused(skb, r, f);
 	} else {

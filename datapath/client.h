@@ -36,6 +36,14 @@ static __always_inline int client_ack(struct __sk_buff *skb, struct run *r, stru
 	return segment_ack_client(skb, r, f, client_snd_nxt(r, f), client_rcv_ack(r, f));
 }
 
+/* The client's FIN goes on to the leg. */
+static __always_inline void client_take_fin(struct flow *f, struct leg *leg)
+{
+	f->flags |= FLOW_CLIENT_FIN;
+	f->rcv_nxt++;
+	leg->rnxt++;
+}
+
 /* The leg's share of a packet that has been scanned: run.cursor bytes are accepted. */
 static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -54,11 +62,8 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 			return drop(STAT_STASH_FULL);
 		verdict = forward_stash(skb, r, f, leg);
 	} else if (r->cursor == p->payload_len) {
-		if (p->flags & TCP_FIN) {
-			f->flags |= FLOW_CLIENT_FIN;
-			f->rcv_nxt++;
-			leg->rnxt++;
-		}
+		if (p->flags & TCP_FIN)
+			client_take_fin(f, leg);
 		verdict = forward_whole(skb, r, f, leg);
 	} else {
 		verdict = forward_cut(skb, r, f, leg, r->cursor);
@@ -84,6 +89,8 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 		return forward_stash(skb, r, f, leg);
 	if (seq_before(r->pkt.seq - leg->delta_in, leg->base_in))
 		return client_ack(skb, r, f);
+	if (r->pkt.flags & TCP_FIN && r->pkt.seq + r->pkt.payload_len == f->rcv_nxt)
+		client_take_fin(f, leg); /* joined to the last bytes in their repetition */
 	verdict = forward_whole(skb, r, f, leg);
 	return verdict == VERDICT_REFUSED ? open_refused(skb, r, f) : verdict;
 }
@@ -98,8 +105,9 @@ static __always_inline int client_gap(struct __sk_buff *skb, struct run *r, stru
 	struct leg *leg = leg_of(r, f, f->active);
 	__u32 end = r->pkt.seq + r->pkt.payload_len, n = end - f->rcv_nxt;
 
+	/* A FIN would be acknowledged before it is taken: it is repeated when the gap is filled. */
 	if (leg && leg->state == LEG_OPEN && !f->stash && f->phase == REQUEST_BODY &&
-	    n <= f->body.left) {
+	    n <= f->body.left && !(r->pkt.flags & TCP_FIN)) {
 		f->body.left -= n;
 		if (!f->body.left)
 			f->phase = REQUEST_START;
@@ -270,14 +278,21 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 	}
 	if (p->payload_len)
 		return VERDICT_DATA;
+	if (p->flags & TCP_FIN && seq_after(p->seq, f->rcv_nxt)) {
+		count(STAT_OUT_OF_ORDER);
+		return client_ack(skb, r, f);
+	}
+	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt && f->phase == REQUEST_HEAD) {
+		f->active = ACTIVE_KERNEL; /* the leg has not seen the head's beginning */
+		f->snd_nxt = leg->resp_pos + leg->delta_out;
+		return client_fin(skb, r, f);
+	}
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt) {
 		int resets = forward_reset_parked(skb, r, f);
 
 		if (resets) /* the packet is used up: the FIN is made anew */
 			forward_bare(skb, r, f, leg, TCP_FIN | TCP_ACK);
-		f->flags |= FLOW_CLIENT_FIN;
-		f->rcv_nxt++;
-		leg->rnxt++;
+		client_take_fin(f, leg);
 		if (resets)
 			return VERDICT_DROP;
 	}
@@ -310,6 +325,7 @@ static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, st
 		leg->state = LEG_DEAD;
 	}
 	f->state = FLOW_CLOSED;
+	f->reply = REPLY_RESET;
 	return VERDICT_DROP;
 }
 

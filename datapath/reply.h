@@ -283,6 +283,8 @@ __noinline int reply_on_ack(struct __sk_buff *skb, struct run *r NONNULL, struct
 	end = f->tx_start + reply_len(f, o) + (f->reply & REPLY_CLOSE ? 1 : 0);
 	if (seq_after(p->ack, seq_after(f->snd_nxt, f->recover) ? f->snd_nxt : f->recover))
 		return VERDICT_GO; /* acknowledges what was never sent */
+	if (seq_before(p->ack, f->snd_una))
+		return VERDICT_GO; /* overtaken by a later one, whose window holds */
 	f->snd_wnd = wnd;
 	if (seq_after(p->ack, f->snd_una)) {
 		hole = reply_advance(f, p->ack);
