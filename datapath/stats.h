@@ -43,5 +43,6 @@ STAT(DROP_NO_ROUTE, "dropped: policy routing found no way to the backend")
 STAT(DROP_OTHER, "dropped: no memory, failed helper")
 STAT(FORWARDED, "400: X-Forwarded-*, Forwarded or X-Real-IP of a peer outside `trusted`")
 STAT(REPLAYED, "requests given to a fresh socket: the idle one that they went to was just closed")
-STAT(DROP_WINDOW, "not accepted: a client's segment outside the window, or its ACK of bytes never sent")
+STAT(DROP_WINDOW,
+     "not accepted: a client's segment outside the window, or its ACK of bytes never sent")
 STAT(DROP_PAWS, "not accepted: a client's segment with an old timestamp")
