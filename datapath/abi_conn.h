@@ -51,6 +51,7 @@ enum reply_flag {
 	REPLY_HEAD = 1 << 2,	/* header block only */
 	REPLY_DONE = 1 << 3,	/* a request of this connection has been answered */
 	REPLY_AWAITED = 1 << 4, /* the active leg owes a response */
+	REPLY_ONE = 1 << 6,	/* of one segment, which alone acknowledges the request */
 	REPLY_RESET = 1 << 7,	/* tombstone of the client's RST: any SYN may follow */
 };
 

@@ -179,8 +179,9 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 		return client_answer(skb, r, f, scan);
 	if (scan == SCAN_STASHED)
 		return segment_ack_client(skb, r, f, p->ack, f->rcv_nxt);
-	if (r->cursor == r->first && f->active == ACTIVE_KERNEL)
-		return VERDICT_DROP;
+	if (r->cursor == r->first && f->active == ACTIVE_KERNEL) /* what is repeated counts */
+		return r->first && f->reply & REPLY_ACTIVE ? reply_on_timeout(skb, r, f) :
+							     VERDICT_DROP;
 	return client_to_leg(skb, r, f);
 }
 
@@ -253,7 +254,8 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 		return VERDICT_DROP;
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt)
 		return client_fin(skb, r, f);
-	if (was_active && f->req_len) { /* a long answer is over: now the request is acknowledged */
+	if (was_active && f->req_len &&
+	    !(f->reply & REPLY_ONE)) { /* a long answer is over: now the request is acknowledged */
 		f->req_len = 0;
 		return client_ack(skb, r, f);
 	}

@@ -107,6 +107,13 @@ static __always_inline int reply_segment(struct __sk_buff *skb, struct run *r, s
 	return err ? err : segment_seal(skb, r);
 }
 
+/* What segments of the answer acknowledge. A bare ACK never covers the request before the answer is
+ * acknowledged: the client would not repeat it, and nobody would know that the answer is lost. */
+static __always_inline __u32 reply_ack(const struct flow *f)
+{
+	return f->rcv_nxt - (f->reply & REPLY_ONE ? 0 : f->req_len);
+}
+
 /* Bytes that may be sent now from `seq` on. */
 static __always_inline __u32 reply_allowed(const struct flow *f, __u32 seq, __u32 end)
 {
@@ -130,7 +137,7 @@ static __always_inline __u32 reply_allowed(const struct flow *f, __u32 seq, __u3
 __noinline int reply_pump(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
 {
 	struct object *o = reply_object(f);
-	__u32 end, ack = f->rcv_nxt - f->req_len;
+	__u32 end, ack = reply_ack(f);
 	int err;
 
 	if (!o)
@@ -203,7 +210,7 @@ __noinline int reply_start(struct __sk_buff *skb, struct run *r NONNULL, struct 
 		return reply_continue(skb, r, f);
 	if (reply_segment(skb, r, f, f->snd_nxt, len, f->rcv_nxt, true))
 		return drop(STAT_DROP_OTHER);
-	f->req_len = 0;
+	f->reply |= REPLY_ONE;
 	f->snd_nxt += len + (f->reply & REPLY_CLOSE ? 1 : 0);
 	return VERDICT_REDIRECT;
 }
@@ -233,8 +240,7 @@ static __always_inline int reply_resend_hole(struct __sk_buff *skb, struct run *
 
 	if (n > reply_mss(f))
 		n = reply_mss(f);
-	err = reply_segment(skb, r, f, f->snd_una, n, f->rcv_nxt - f->req_len,
-			    f->snd_una + n == end);
+	err = reply_segment(skb, r, f, f->snd_una, n, reply_ack(f), f->snd_una + n == end);
 	if (err == REPLY_STALE)
 		return reply_abort(skb, r, f);
 	if (err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Random requests of one connection, cut into random segments that overlap, come twice and in any
- * order. Whatever happens on the way, each backend gets exactly the bytes of its requests in order,
+ * Random requests of one connection, cut into random segments that overlap, come twice, in any
+ * order, or not at all; what the gateway sends may be lost, too. Whatever happens on the way, each backend gets exactly the bytes of its requests in order,
  * and the client exactly the answers. Each row is a seed; SHUFFLE_MORE=N adds 100 * N to all.
  */
 #include <stdio.h>
@@ -31,6 +31,8 @@ struct request {
 	size_t node_end;       /* in the backend's stream */
 	const uint8_t *answer; /* of a backend */
 	size_t answer_len;
+	uint32_t seq; /* of a backend\'s answer, once it is sent */
+	bool is_sent;
 };
 
 /* A backend's socket: what has arrived, by position. */
@@ -100,6 +102,7 @@ static void add_request(void)
 	int kind = pick(6);
 	size_t len, n;
 
+	q->is_sent = false;
 	q->to = kind < 2 ? KERNEL : 1 + (int)pick(LEGS);
 	if (q->to == KERNEL)
 		len = sprintf(text, "%s /small HTTP/1.1\r\nHost: a\r\nX: ", kind ? "GET" : "HEAD");
@@ -167,8 +170,8 @@ static void node_receive(int id, const struct packet *p)
 	if (p->flags & (TCP_RST | TCP_FIN | TCP_SYN))
 		check_fail("flags to the backend: 0x%x", p->flags);
 	if (!peer->is_open) {
-		if (!p->len)
-			check_fail("the packet that opens a leg: no payload");
+		if (!p->len || p->seq != peek_leg(&w.c, id).start)
+			return; /* what opens it was lost: backend_accept waits for that */
 		node_accept(&peer->n, id, p);
 		peer->n.ack = peer->base = p->seq;
 		peer->is_open = true;
@@ -197,6 +200,8 @@ static void take_result(const struct result *r)
 			return;
 		if (i == r->n_clones)
 			expect_verdict(r, REDIRECT);
+		if (pick(14) == 0)
+			continue; /* lost */
 		dev = i < r->n_clones ? r->clones[i].dev : NET_UPLINK;
 		if (i == r->n_clones)
 			while (net_ifindex(dev) != r->out_ifindex)
@@ -206,6 +211,16 @@ static void take_result(const struct result *r)
 		else
 			node_receive(dev, p);
 	}
+}
+
+/* Its timer: all of the answer again, or the end of it. */
+static void node_repeat(struct node *n, const struct request *q)
+{
+	uint32_t skip = pick(3) ? 0 : pick(q->answer_len);
+	struct packet p = node_packet(n, TCP_PSH | TCP_ACK, q->answer + skip, q->answer_len - skip);
+
+	p.seq = q->seq + skip;
+	take_result(node_run(n, &p));
 }
 
 /* What backends have to say: sometimes an ACK, an answer as soon as a request is whole. */
@@ -222,9 +237,15 @@ static void nodes_act(void)
 		for (i = 0; i < w.n; i++) {
 			struct request *q = &w.requests[i];
 
-			if (q->to != id || nth++ < peer->sent || q->node_end > got)
+			if (q->to != id)
+				continue;
+			if (q->is_sent && w.c.ack - w.base_in < q->answer_end && pick(4) == 0)
+				node_repeat(&peer->n, q);
+			if (nth++ < peer->sent || q->node_end > got)
 				continue;
 			peer->sent++;
+			q->seq = peer->n.seq;
+			q->is_sent = true;
 			take_result(
 				node_send(&peer->n, TCP_PSH | TCP_ACK, q->answer, q->answer_len));
 		}
@@ -319,7 +340,7 @@ static void play_round(void)
 	}
 	for (; i < TRIES; i++) { /* the timer: from what is acknowledged on */
 		check_step("round repetition %d", i - n);
-		if (w.c.ack - w.base_in == w.answers.len)
+		if (w.c.ack - w.base_in == w.answers.len && w.una - w.base_out == w.out.len)
 			break;
 		at = w.una - w.base_out;
 		if (at == w.out.len) {
