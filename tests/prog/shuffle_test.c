@@ -15,7 +15,7 @@
 #define REQUESTS_MAX 3	 /* of one round, pipelined */
 #define TRIES 400	 /* packets of a round */
 #define LEGS 2		 /* backends 1 and 2 */
-#define STREAM 32768	 /* bytes of a round */
+#define STREAM 65536	 /* bytes of a round */
 #define KERNEL 0	 /* destination */
 #define SEGMENT_LEN 1400 /* at most */
 
@@ -100,12 +100,14 @@ static void add_request(void)
 	static char text[STREAM];
 	struct request *q = &w.requests[w.n++];
 	int kind = pick(6);
+	uint32_t slot = pick(5) ? SLOT_SMALL : SLOT_BIG;
 	size_t len, n;
 
 	q->is_sent = false;
 	q->to = kind < 2 ? KERNEL : 1 + (int)pick(LEGS);
 	if (q->to == KERNEL)
-		len = sprintf(text, "%s /small HTTP/1.1\r\nHost: a\r\nX: ", kind ? "GET" : "HEAD");
+		len = sprintf(text, "%s %s HTTP/1.1\r\nHost: a\r\nX: ", kind ? "GET" : "HEAD",
+			      slot == SLOT_BIG ? "/big" : "/small");
 	else
 		len = sprintf(text,
 			      "%s /%d/p HTTP/1.1\r\nHost: a\r\nX: ", kind < 4 ? "GET" : "POST",
@@ -120,7 +122,7 @@ static void add_request(void)
 	append(&w.out, text, len);
 	q->end = w.out.len;
 	if (q->to == KERNEL) {
-		len = room_answer(SLOT_SMALL, false, kind == 0, answer, sizeof(answer));
+		len = room_answer(slot, false, kind == 0, answer, sizeof(answer));
 		hits++;
 	} else {
 		append(&w.peers[q->to].wanted, text, len);
@@ -178,8 +180,8 @@ static void node_receive(int id, const struct packet *p)
 	}
 	for (i = 0; i < p->len; i++) {
 		at = p->seq + i - peer->base;
-		if (at >= 1u << 31)
-			continue; /* of an earlier round */
+		if ((int32_t)(p->seq + i - peer->n.ack) < 0)
+			continue; /* its TCP has acknowledged that position: nobody looks at it */
 		if (at >= peer->wanted.len || p->payload[i] != peer->wanted.bytes[at])
 			check_fail("byte %u to backend %d is wrong (of %zu)", at, id,
 				   peer->wanted.len);
