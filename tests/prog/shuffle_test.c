@@ -351,7 +351,7 @@ static void play_round(void)
 			continue;
 		}
 		end = at + 1 + pick(SEGMENT_LEN);
-		if (end > w.out.len || i > TRIES - 100)
+		if (end > w.out.len || i > n + 30)
 			end = at + SEGMENT_LEN < w.out.len ? at + SEGMENT_LEN : w.out.len;
 		flight[0] = piece(at, end);
 		send_piece(&flight[0]);
