@@ -66,8 +66,8 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 			client_take_fin(f, leg);
 		verdict = forward_whole(skb, r, f, leg);
 	} else {
-		/* Nothing new, but a repetition: if what is repeated came from the stash, all of that
-		 * may be missing, and the client has been told that its beginning has arrived. */
+		/* Nothing new: what is repeated may have come from the stash, and all of that may
+		 * be missing, though the client was told that its beginning has arrived. */
 		st = r->cursor == r->first ? stash_get(r, f, f->stash, STASH_REQUEST) : NULL;
 		if (st && seq_before(p->seq, st->start + st->len))
 			verdict = forward_stash(skb, r, f, leg);

@@ -2,8 +2,8 @@
 /*
  * In-place translation of a packet between a client and a leg: addresses, ports, seq, ack, SACK
  * blocks, layer 2; URG is cleared. Payload, window, other flags and TSval are not touched: legs
- * share the gateway's timestamp clock and window scale. Checksums are updated by difference, so both CHECKSUM_PARTIAL
- * and real ones stay right.
+ * share the gateway's timestamp clock and window scale. Checksums are updated by difference, so
+ * both CHECKSUM_PARTIAL and real ones stay right.
  */
 #ifndef SLUICE_TRANSLATE_H
 #define SLUICE_TRANSLATE_H

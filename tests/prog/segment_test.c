@@ -251,14 +251,27 @@ TEST_ROWS(probe_leg, "keep-alive probe, a leg is the destination: it answers", p
 	}
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
 	client_ack(&c);
-	/* The byte before is none of a resumed leg's any more: the gateway answers. */
-	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));
+}
+
+TEST(before_base, "a component's request again when a leg has been resumed: no byte to that")
+{
+	struct packet again;
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
 	node_reply(&n, &c, OK_5);
+	again = client_packet(&c, TCP_ACK, GET("/small"), strlen(GET("/small")));
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
-	client_ack(&c);
-	p = client_packet(&c, TCP_ACK, "x", row->len);
-	p.seq--;
-	EXPECT(expect_out(client_run(&p), NET_UPLINK)->ack, c.seq);
+	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));
+	client_take(&c, node_ack(&n));
+	r = client_run(&again);
+	EXPECT(expect_out(r, NET_UPLINK)->flags, TCP_ACK);
+	EXPECT(r->packet.ack, c.seq);
+	expect_no_clones(r);
+	node_reply(&n, &c, OK_5);
 }
 
 TEST_ROWS(probe_answer, "keep-alive probe in the middle of a long answer", probe_rows)

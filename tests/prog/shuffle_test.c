@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Random requests of one connection, cut into random segments that overlap, come twice, in any
- * order, or not at all; what the gateway sends may be lost, too. Whatever happens on the way, each backend gets exactly the bytes of its requests in order,
- * and the client exactly the answers. Each row is a seed; SHUFFLE_MORE=N adds 100 * N to all.
+ * order, or not at all; what the gateway sends may be lost, too. Each backend gets exactly the bytes
+ * of its requests in order, and the client exactly the answers. Each row is a seed; SHUFFLE_MORE=N
+ * adds 100 * N to all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,8 +140,6 @@ static void add_request(void)
 	q->answer_end = w.answers.len;
 }
 
-static void take_result(const struct result *r);
-
 /* The client's TCP: bytes in order only, each compared with what must stand there. */
 static void client_receive(const struct packet *p)
 {
@@ -254,17 +253,12 @@ static void nodes_act(void)
 	}
 }
 
-static uint64_t count_of(const struct result *r, int stat)
-{
-	return r->counts[stat];
-}
-
 static void send_piece(const struct packet *p)
 {
 	struct result *r = pick(4) ? client_run(p) : client_run_as_is(p);
 
-	hits -= count_of(r, STAT_HIT);
-	requests -= count_of(r, STAT_REQUESTS);
+	hits -= r->counts[STAT_HIT];
+	requests -= r->counts[STAT_REQUESTS];
 	take_result(r);
 	nodes_act();
 	if (pick(2))
