@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Random requests of one connection, cut into random segments that overlap, come twice, in any
- * order, or not at all; what the gateway sends may be lost, too. Each backend gets exactly the bytes
- * of its requests in order, and the client exactly the answers. Each row is a seed; SHUFFLE_MORE=N
- * adds 100 * N to all.
+ * order, or not at all; what the gateway sends may be lost, too. Each backend gets exactly the
+ * bytes of its requests, and the client the answers. Each row is a seed; SHUFFLE_MORE=N adds 100 N.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -121,6 +121,12 @@ static void try_blocks(bool is_resumed, int hits, bool has_ts)
 	e[2] = base + 3000;
 	e[3] = base + 4000;
 	expect_sack(e, 4, false);
+	check_step("a foreign block behind a good one");
+	e[0] = base + 3000;
+	e[1] = base + 4000;
+	e[2] = base - 500;
+	e[3] = base - 100;
+	expect_sack(e, 4, false);
 }
 
 TEST_ROWS(sack_fresh, "client's SACK, fresh leg", where_rows)
