@@ -13,17 +13,17 @@
 #define EVIL "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
 static struct fixture {
-	struct client own, opening; /* clients of backend 1 */
-	struct node n, opened;
-	struct client other; /* of backend 2, a response is under way */
-	struct node two;
+	struct client own; /* of backend 1 */
+	struct node n;
+	struct client other, opening; /* of backend 2; the second's leg is opening */
+	struct node two, opened;
 	struct client idle; /* the kernel is its destination */
 } x;
 
 /* All that must not change. */
 struct picture {
-	struct flow other, idle;
-	struct leg leg;
+	struct flow other, opening, idle;
+	struct leg leg, leg_opening;
 };
 
 static void set_up(bool v6)
@@ -34,8 +34,8 @@ static void set_up(bool v6)
 	node_open(&x.n, 1, &x.own, GET("/1/a"));
 	client_take(&x.own, node_ack(&x.n));
 	client_open(&x.opening, v6);
-	p = expect_out(client_say(&x.opening, GET("/1/o")), NET_NODE1);
-	node_accept(&x.opened, 1, p);
+	p = expect_out(client_say(&x.opening, GET("/2/o")), NET_NODE2);
+	node_accept(&x.opened, 2, p);
 	client_open(&x.other, v6);
 	node_open(&x.two, 2, &x.other, GET("/2/a"));
 	client_take(&x.other, node_ack(&x.two));
@@ -46,7 +46,8 @@ static void set_up(bool v6)
 
 static struct picture take_picture(void)
 {
-	return (struct picture){ peek_flow(&x.other), peek_flow(&x.idle), peek_leg(&x.other, 2) };
+	return (struct picture){ peek_flow(&x.other), peek_flow(&x.opening), peek_flow(&x.idle),
+				 peek_leg(&x.other, 2), peek_leg(&x.opening, 2) };
 }
 
 static void from(struct packet *p, const char *v4, const char *v6, uint16_t port)
@@ -108,12 +109,14 @@ static void to_idle_client_rst(struct packet *p)
 
 static void bounce_other(struct packet *p)
 {
-	p->src = x.other.addr;
-	p->sport = x.other.port;
+	p->src = x.opening.addr;
+	p->sport = x.opening.port;
 	p->dst = packet_addr(net_node_addr(2, p->v6));
 	p->dport = NET_NODE_PORT;
-	p->seq = peek_leg(&x.other, 2).start;
-	p->ack = x.other.ack;
+	p->seq = peek_leg(&x.opening, 2).start;
+	p->ack = x.opening.ack;
+	p->payload = (const uint8_t *)GET("/2/o");
+	p->len = strlen(GET("/2/o"));
 }
 
 static void bounce_other_as_own(struct packet *p)
@@ -245,7 +248,7 @@ static void other_ack(struct packet *p)
 
 static void other_seq(struct packet *p)
 {
-	p->seq++;
+	p->seq--;
 }
 
 static void no_ack(struct packet *p)
