@@ -258,7 +258,11 @@ static void no_ack(struct packet *p)
 
 static void other_port(struct packet *p)
 {
-	p->sport = x.own.port; /* a client whose leg is open */
+	struct leg leg = peek_leg(&x.own, 1); /* it is open */
+
+	p->sport = x.own.port;
+	p->seq = leg.start;
+	p->ack = leg.base_out;
 }
 
 struct bounce_row {
