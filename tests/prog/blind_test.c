@@ -366,3 +366,20 @@ TEST(old_window, "an ACK that was overtaken does not shrink the window of an ans
 	expect_no_clones(client_run(&late));
 	EXPECT(peek_flow(&x.c).snd_wnd, before);
 }
+
+/* Else the leg would seem to have sent what the client lacks, and could not be closed alone. */
+TEST(told, "an ACK that was overtaken does not take back what the leg was told")
+{
+	struct packet late;
+	struct result *r;
+
+	client_open(&x.c, false);
+	node_open(&x.n, 1, &x.c, GET("/1/a"));
+	late = client_packet(&x.c, TCP_ACK, NULL, 0);
+	late.seq = x.c.seq;
+	node_reply(&x.n, &x.c, OK_5);
+	EXPECT(expect_out(client_run_as_is(&late), NET_NODE1)->ack, x.n.seq - strlen(OK_5));
+	r = node_send(&x.n, TCP_FIN | TCP_ACK, NULL, 0);
+	expect_counts(r, "LEG_CLOSED");
+	EXPECT(peek_flow(&x.c).state, FLOW_OPEN);
+}
