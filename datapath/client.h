@@ -254,8 +254,8 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 		return VERDICT_DROP;
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt)
 		return client_fin(skb, r, f);
-	if (was_active && f->req_len &&
-	    !(f->reply & REPLY_ONE)) { /* a long answer is over: now the request is acknowledged */
+	/* A long answer is over: now the request is acknowledged. */
+	if (was_active && f->req_len && !(f->reply & REPLY_ONE)) {
 		f->req_len = 0;
 		return client_ack(skb, r, f);
 	}
