@@ -51,6 +51,8 @@ enum reply_flag {
 	REPLY_HEAD = 1 << 2,	/* header block only */
 	REPLY_DONE = 1 << 3,	/* a request of this connection has been answered */
 	REPLY_AWAITED = 1 << 4, /* the active leg owes a response */
+	REPLY_ONE = 1 << 6,	/* of one segment, which alone acknowledges the request */
+	REPLY_RESET = 1 << 7,	/* tombstone of the client's RST: any SYN may follow */
 };
 
 #define ACTIVE_KERNEL 0xff
@@ -213,7 +215,8 @@ struct leg {
 	__u32 told;	/* last ack of the client that the backend was given */
 	__u32 asked_us; /* when the last request went out on an idle leg */
 	__u16 stash;
-	__u16 pad[3];
+	__u16 pad;
+	__u32 edge; /* right edge of the window that the backend has offered */
 };
 
 enum response_phase {

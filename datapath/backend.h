@@ -177,8 +177,8 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 {
 	struct pkt *p = &r->pkt;
 	__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
+	__u32 before, edge;
 	struct stash *st;
-	__u32 before;
 
 	if (f->state == FLOW_CLOSED || leg->state == LEG_DEAD || leg->state == LEG_FREE)
 		return backend_reset(skb, r, local);
@@ -191,6 +191,9 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		leg->state = LEG_OPEN;
 	if (f->active != leg->index)
 		return backend_parked(skb, r, local, f, leg);
+	edge = p->ack + ((__u32)p->window << (f->flags & FLOW_WSCALE ? WINDOW_SCALE : 0));
+	if (p->flags & TCP_ACK && seq_after(edge, leg->edge))
+		leg->edge = edge;
 	if (p->flags & TCP_ACK && seq_after(p->ack, leg->acked)) {
 		leg->acked = p->ack;
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
@@ -284,7 +287,8 @@ static __always_inline int backend_bounce(struct __sk_buff *skb, struct run *r, 
 	if (!lock_take(&f->owner))
 		return drop(STAT_OWNER_BUSY);
 	if (leg_still(leg, key, f) && leg->state == LEG_OPENING && f->active == leg->index &&
-	    r->pkt.seq == leg->start && r->pkt.flags & TCP_ACK) {
+	    r->pkt.seq == leg->start && r->pkt.ack == leg->base_out && r->pkt.flags & TCP_ACK &&
+	    !seq_after(r->pkt.seq + r->pkt.payload_len, leg->rnxt)) {
 		bpf_skb_change_type(skb, PACKET_HOST);
 		verdict = open_refused(skb, r, f);
 	} else {

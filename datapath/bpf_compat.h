@@ -30,6 +30,7 @@
 #define TCP_RST 0x04
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
+#define TCP_URG 0x20
 
 /* Global functions: a pointer argument that is never NULL (kernel 6.8, btf_prepare_func_args). */
 #define NONNULL __attribute__((btf_decl_tag("arg:nonnull")))

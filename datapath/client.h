@@ -8,6 +8,7 @@
 #define SLUICE_CLIENT_H
 
 #include "handshake.h"
+#include "numbers.h"
 #include "request.h"
 
 /* Next byte that the client expects. */
@@ -35,6 +36,14 @@ static __always_inline int client_ack(struct __sk_buff *skb, struct run *r, stru
 	return segment_ack_client(skb, r, f, client_snd_nxt(r, f), client_rcv_ack(r, f));
 }
 
+/* The client's FIN goes on to the leg. */
+static __always_inline void client_take_fin(struct flow *f, struct leg *leg)
+{
+	f->flags |= FLOW_CLIENT_FIN;
+	f->rcv_nxt++;
+	leg->rnxt++;
+}
+
 /* The leg's share of a packet that has been scanned: run.cursor bytes are accepted. */
 static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -53,14 +62,17 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 			return drop(STAT_STASH_FULL);
 		verdict = forward_stash(skb, r, f, leg);
 	} else if (r->cursor == p->payload_len) {
-		if (p->flags & TCP_FIN) {
-			f->flags |= FLOW_CLIENT_FIN;
-			f->rcv_nxt++;
-			leg->rnxt++;
-		}
+		if (p->flags & TCP_FIN)
+			client_take_fin(f, leg);
 		verdict = forward_whole(skb, r, f, leg);
 	} else {
-		verdict = forward_cut(skb, r, f, leg, r->cursor);
+		/* Nothing new: what is repeated may have come from the stash, and all of that may
+		 * be missing, though the client was told that its beginning has arrived. */
+		st = r->cursor == r->first ? stash_get(r, f, f->stash, STASH_REQUEST) : NULL;
+		if (st && seq_before(p->seq, st->start + st->len))
+			verdict = forward_stash(skb, r, f, leg);
+		else
+			verdict = forward_cut(skb, r, f, leg, r->cursor);
 	}
 	return verdict == VERDICT_REFUSED ? open_refused(skb, r, f) : verdict;
 }
@@ -83,6 +95,8 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 		return forward_stash(skb, r, f, leg);
 	if (seq_before(r->pkt.seq - leg->delta_in, leg->base_in))
 		return client_ack(skb, r, f);
+	if (r->pkt.flags & TCP_FIN && r->pkt.seq + r->pkt.payload_len == f->rcv_nxt)
+		client_take_fin(f, leg); /* joined to the last bytes in their repetition */
 	verdict = forward_whole(skb, r, f, leg);
 	return verdict == VERDICT_REFUSED ? open_refused(skb, r, f) : verdict;
 }
@@ -97,8 +111,9 @@ static __always_inline int client_gap(struct __sk_buff *skb, struct run *r, stru
 	struct leg *leg = leg_of(r, f, f->active);
 	__u32 end = r->pkt.seq + r->pkt.payload_len, n = end - f->rcv_nxt;
 
+	/* A FIN would be acknowledged before it is taken: it is repeated when the gap is filled. */
 	if (leg && leg->state == LEG_OPEN && !f->stash && f->phase == REQUEST_BODY &&
-	    n <= f->body.left) {
+	    n <= f->body.left && !(r->pkt.flags & TCP_FIN)) {
 		f->body.left -= n;
 		if (!f->body.left)
 			f->phase = REQUEST_START;
@@ -164,8 +179,9 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 		return client_answer(skb, r, f, scan);
 	if (scan == SCAN_STASHED)
 		return segment_ack_client(skb, r, f, p->ack, f->rcv_nxt);
-	if (r->cursor == r->first && f->active == ACTIVE_KERNEL)
-		return VERDICT_DROP;
+	if (r->cursor == r->first && f->active == ACTIVE_KERNEL) /* what is repeated counts */
+		return r->first && f->reply & REPLY_ACTIVE ? transmit_on_repeat(skb, r, f) :
+							     VERDICT_DROP;
 	return client_to_leg(skb, r, f);
 }
 
@@ -238,7 +254,8 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 		return VERDICT_DROP;
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt)
 		return client_fin(skb, r, f);
-	if (was_active && f->req_len) { /* a long answer is over: now the request is acknowledged */
+	/* A long answer is over: now the request is acknowledged. */
+	if (was_active && f->req_len && !(f->reply & REPLY_ONE)) {
 		f->req_len = 0;
 		return client_ack(skb, r, f);
 	}
@@ -269,14 +286,21 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 	}
 	if (p->payload_len)
 		return VERDICT_DATA;
+	if (p->flags & TCP_FIN && seq_after(p->seq, f->rcv_nxt)) {
+		count(STAT_OUT_OF_ORDER);
+		return client_ack(skb, r, f);
+	}
+	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt && f->phase == REQUEST_HEAD) {
+		f->active = ACTIVE_KERNEL; /* the leg has not seen the head's beginning */
+		f->snd_nxt = leg->resp_pos + leg->delta_out;
+		return client_fin(skb, r, f);
+	}
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt) {
 		int resets = forward_reset_parked(skb, r, f);
 
 		if (resets) /* the packet is used up: the FIN is made anew */
 			forward_bare(skb, r, f, leg, TCP_FIN | TCP_ACK);
-		f->flags |= FLOW_CLIENT_FIN;
-		f->rcv_nxt++;
-		leg->rnxt++;
+		client_take_fin(f, leg);
 		if (resets)
 			return VERDICT_DROP;
 	}
@@ -309,7 +333,7 @@ static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, st
 		leg->state = LEG_DEAD;
 	}
 	f->state = FLOW_CLOSED;
-	f->reply &= ~REPLY_ACTIVE;
+	f->reply = REPLY_RESET;
 	return VERDICT_DROP;
 }
 
@@ -320,17 +344,18 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	struct leg *leg;
 	int verdict;
 
-	f->seen = run_clock(r);
-	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	if (p->flags & TCP_RST)
 		return client_reset(skb, r, f);
 	if (p->flags & TCP_SYN || !(p->flags & TCP_ACK))
 		return client_challenge(skb, r, f);
-	/* RFC 7323, 4.3: only a segment that covers the last ACK sent moves TS.Recent. */
-	if (p->has_ts && !seq_after(p->seq, f->rcv_nxt) && !seq_before(p->tsval, f->ts_recent))
-		f->ts_recent = p->tsval;
 	if (f->state == FLOW_CLOSED)
-		return p->flags & TCP_FIN ? client_ack(skb, r, f) : drop(STAT_DROP_STALE);
+		return p->flags & TCP_FIN ? client_challenge(skb, r, f) : drop(STAT_DROP_STALE);
+	verdict = numbers_check(r, f);
+	if (verdict != NUMBERS_GOOD)
+		return verdict == NUMBERS_DROP ? VERDICT_DROP : client_challenge(skb, r, f);
+	f->seen = run_clock(r);
+	f->uplink = r->uplink;
+	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	leg = leg_of(r, f, f->active);
 	if (!leg && f->active != ACTIVE_KERNEL)
 		return reply_abort(skb, r, f);

@@ -51,7 +51,8 @@ static __always_inline void forward_segment(struct run *r, const struct flow *f,
 	s->tsecr = leg->state == LEG_OPENING || !r->pkt.has_ts ? run_tsval(r) : r->pkt.tsecr;
 	s->options_len = 0;
 	s->payload_len = 0;
-	leg->told = ack;
+	if (seq_after(ack, leg->told))
+		leg->told = ack;
 }
 
 /* A bare segment to the leg, as a clone; the packet is used up. */
@@ -93,7 +94,8 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 	r->seg.ack = r->pkt.ack - leg->delta_out;
 	r->seg.tsecr = run_tsval(r);
 	r->seg.sack_base = leg->base_out + leg->delta_out;
-	leg->told = r->seg.ack;
+	if (seq_after(r->seg.ack, leg->told))
+		leg->told = r->seg.ack;
 	if (verdict == VERDICT_NEXT && opening) {
 		int result = accept_packet(skb, r, f, leg);
 
@@ -146,10 +148,14 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 		    segment_seal(skb, r))
 			return drop(STAT_DROP_OTHER);
 		r->sent = at + n;
-		if (verdict == VERDICT_NEXT)
-			bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
-		else if (r->sent < total)
+		if (verdict == VERDICT_NEXT) {
+			__u32 ifindex = skb->ifindex;
+
+			barrier_var(ifindex); /* else one load for both branches: no ctx access */
+			bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
+		} else if (r->sent < total) {
 			bpf_clone_redirect(skb, r->out_ifindex, 0);
+		}
 	}
 	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;
 }
@@ -194,7 +200,6 @@ __noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	verdict = forward_address(skb, r, f, leg, b);
 	if (verdict == VERDICT_DROP)
 		return verdict;
-	leg->told = ack;
 	if (keep)
 		return forward_pieces(skb, r, f, leg, verdict, b->mtu, r->http.buf, seq, ack, keep);
 	forward_segment(r, f, leg, seq, ack, TCP_ACK);

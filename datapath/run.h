@@ -71,6 +71,7 @@ struct run {
 	__u8 out[HDR_MAX + 10]; /* headers being built */
 	__u64 now_ns;
 	__u32 flow_slot;
+	__u32 uplink; /* id of the one that the packet came in by */
 	__u32 out_ifindex;
 	struct bpf_redir_neigh next_hop;
 	/* Request scan: offsets from the payload's first byte. */

@@ -50,7 +50,9 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 		if (!f)
 			return VERDICT_DROP;
 		client_begin(r, f, uplink->mtu);
+		r->uplink = uplink->id;
 		f->uplink = uplink->id;
+		__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 		count(STAT_COOKIE_OK);
 		verdict = client_flow(skb, r, f);
 		lock_release(&f->owner);
@@ -66,10 +68,17 @@ static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
 
 /* True if a tombstone gives way to a new connection of its tuple (RFC 6191; RFC 9293, 3.6.1): a
  * SYN, or what follows one, with numbers that the old connection cannot have had. */
-static __always_inline bool uplink_reuses(struct run *r, const struct flow *f)
+static __always_inline bool uplink_reuses(struct run *r, struct flow *f)
 {
 	const struct pkt *p = &r->pkt;
 
+	/* A client that has been started anew does not know the old numbers: it has answered our
+	 * ACK with RST, and repeats its SYN (RFC 9293, 3.5.1, figure 9). */
+	if (f->state == FLOW_CLOSED && f->reply & REPLY_RESET &&
+	    (p->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
+		f->state = FLOW_FREE;
+		return true;
+	}
 	if (!flow_is_tombstone(f) || p->flags & TCP_RST ||
 	    !(seq_after(p->seq, f->rcv_nxt) || (p->has_ts && seq_after(p->tsval, f->ts_recent))))
 		return false;
@@ -110,6 +119,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 		f = NULL;
 	}
 	if (f && (f->state == FLOW_CLOSED || uplink_is_same(skb, f))) {
+		r->uplink = f->uplink;
 		verdict = client_flow(skb, r, f);
 		lock_release(&f->owner);
 		return verdict;
@@ -118,7 +128,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 	uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
 	if (f) {
 		if (uplink)
-			f->uplink = uplink->id;
+			r->uplink = uplink->id;
 		verdict = uplink ? client_flow(skb, r, f) : VERDICT_NEXT;
 		lock_release(&f->owner);
 		return verdict;

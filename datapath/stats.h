@@ -50,3 +50,6 @@ STAT(ICMP_MTU, "reports of a smaller path MTU: taken, or passed on to the backen
 STAT(ICMP_PASSED, "other ICMP errors passed on to the backend whose segment they quote")
 STAT(ICMP_IGNORED, "dropped: ICMP errors about the kernel's answers that change nothing")
 STAT(ICMP_BAD, "dropped: ICMP errors that quote no segment under way")
+STAT(DROP_WINDOW,
+     "not accepted: a client's segment outside the window, or its ACK of bytes never sent")
+STAT(DROP_PAWS, "not accepted: a client's segment with an old timestamp")

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * In-place translation of a packet between a client and a leg: addresses, ports, seq, ack, SACK
- * blocks, layer 2. Payload, window, flags and TSval are not touched: legs share the gateway's
- * timestamp clock and window scale. Checksums are updated by difference, so both CHECKSUM_PARTIAL
- * and real ones stay right.
+ * blocks, layer 2; URG is cleared. Payload, window, other flags and TSval are not touched: legs
+ * share the gateway's timestamp clock and window scale. Checksums are updated by difference, so
+ * both CHECKSUM_PARTIAL and real ones stay right.
  */
 #ifndef SLUICE_TRANSLATE_H
 #define SLUICE_TRANSLATE_H
@@ -83,6 +83,20 @@ static __always_inline __u64 translate_addresses(struct run *r)
 	return diff;
 }
 
+/*
+ * Takes URG and the urgent pointer out: a receiver without SO_OOBINLINE leaves the urgent byte out
+ * of its stream (RFC 6093, 3.1), so Node would read another request than the gateway did. Returns
+ * the difference.
+ */
+static __always_inline __u64 translate_urgent(__u8 *tcp)
+{
+	__u32 flags = load_u32(tcp + 12), urgent = load_u16(tcp + 18);
+
+	tcp[13] &= ~TCP_URG;
+	store_u16(tcp + 18, 0);
+	return translate_diff(flags, load_u32(tcp + 12)) + translate_diff(urgent, 0);
+}
+
 /* TSecr into the header, and the difference of the whole TCP header: options may stand at any
  * alignment, so theirs cannot be taken word by word. 0 or -1. */
 static __always_inline int translate_options(struct run *r, __u8 *tcp, __u32 l4, __u32 set_tsecr,
@@ -136,8 +150,10 @@ __noinline int translate_apply(struct __sk_buff *skb, struct run *r NONNULL, __u
 	diff = translate_put(tcp, (__u32)s->dport << 16 | s->sport);
 	diff += translate_put(tcp + 4, bpf_htonl(s->seq));
 	diff += translate_put(tcp + 8, bpf_htonl(s->ack));
-	if ((sack_delta && p->sack_len) || (set_tsecr && p->ts_off)) {
-		if (sack_delta && p->sack_len)
+	if (p->flags & TCP_URG)
+		diff += translate_urgent(tcp);
+	if (p->sack_len || (set_tsecr && p->ts_off)) {
+		if (p->sack_len)
 			translate_sack(r, sack_delta);
 		if (translate_options(r, tcp, l4, set_tsecr, &diff))
 			return -1;

@@ -161,10 +161,11 @@ static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, 
 	if (transmit_is_single(r, f)) {
 		if (reply_segment(skb, r, f, f->tx_start, r->tx_len, f->rcv_nxt, true))
 			return drop(STAT_DROP_OTHER);
-		f->req_len = 0;
+		f->reply |= REPLY_ONE;
 		f->snd_nxt = transmit_end(r, f);
 		return VERDICT_REDIRECT;
 	}
+	f->reply &= ~REPLY_ONE;
 	if (!sender_claim(r, f)) /* the client repeats the request */
 		return drop(STAT_SENDER_FULL);
 	s = r->sender ? sender_at(r->sender - 1) : NULL;
@@ -321,10 +322,8 @@ __noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, str
 
 	if (r->sender == ~0U)
 		return reply_abort(skb, r, f);
-	if (!s) {
-		f->req_len = 1; /* the one segment that acknowledged the request was lost */
+	if (!s)
 		return transmit_begin(skb, r, f);
-	}
 	s->block = recovery_block(f, r->tx_len); /* other blocks: what is known of them is void */
 	s->sacked = 0;
 	s->sent = 0;

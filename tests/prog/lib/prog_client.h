@@ -34,8 +34,12 @@ void client_init(struct client *c, bool v6);
 /* A packet with the connection's next numbers. `payload` must live as long as the packet. */
 struct packet client_packet(struct client *c, uint8_t flags, const void *payload, size_t len);
 
-/* Runs a packet through uplink_ingress; client_send() then counts its bytes, SYN and FIN. */
+/*
+ * Runs a packet through uplink_ingress; client_send() then counts its bytes, SYN and FIN. One that
+ * was made earlier gets the newest timestamp, as a repetition has it.
+ */
 struct result *client_run(const struct packet *p);
+struct result *client_run_as_is(const struct packet *p);
 struct result *client_send(struct client *c, uint8_t flags, const void *payload, size_t len);
 struct result *client_say(struct client *c, const char *text); /* PSH and ACK */
 struct result *client_ack(struct client *c);
