@@ -19,7 +19,8 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 	if (!f || f->gen != kick->gen || !lock_take(&f->owner))
 		return 0;
 	r->pkt.payload_len = 0;
-	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL)
+	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL &&
+	    f->state != FLOW_CLOSED)
 		verdict = transmit_on_timer(skb, r, f);
 	lock_release(&f->owner);
 	if (verdict == VERDICT_REDIRECT)

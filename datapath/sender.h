@@ -103,7 +103,8 @@ static __always_inline bool sender_is_free(const struct sender *s)
 	if (!s->owner_slot)
 		return true;
 	f = flow_at(s->owner_slot - 1);
-	return !f || f->gen != s->owner_gen || !(f->reply & REPLY_ACTIVE);
+	return !f || f->gen != s->owner_gen || !(f->reply & REPLY_ACTIVE) ||
+	       f->state == FLOW_CLOSED;
 }
 
 /* No other run is in the middle of using it: its holder, if it has one, is locked out meanwhile. */
@@ -215,13 +216,16 @@ static __always_inline void kick_ask(__u32 slot, __u32 gen, __u64 now_ns)
 		__sync_fetch_and_add(pending, 1);
 }
 
-/* The timer of a sender. Runs in a softirq, without the flow's owner word: it only reads. */
+/* The timer of a sender. Runs in a softirq, without the flow's owner word: what it reads may change. */
 static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 {
 	struct sender *s = &e->sender;
 	__u64 now = bpf_ktime_get_ns(), deadline = *(volatile __u64 *)&s->deadline_ns;
 	__u64 wait = KICK_RETRY;
 
+	/* Nobody else tells the sender of a connection that was reset or evicted. */
+	if (sender_is_free(s) && __sync_bool_compare_and_swap(&s->deadline_ns, deadline, 0))
+		deadline = 0;
 	if (!deadline) {
 		__sync_lock_test_and_set(&s->armed, 0);
 		/* sender_arm() may have seen `armed` a moment ago. */
