@@ -281,7 +281,9 @@ __noinline int transmit_on_ack(struct __sk_buff *skb, struct run *r NONNULL, str
 		return VERDICT_GO;
 	}
 	if (!s) {
-		f->snd_una = ack;
+		/* Unless no sender is free: then this ACK is as good as not there. */
+		if (transmit_is_single(r, f))
+			f->snd_una = ack;
 		return VERDICT_GO;
 	}
 	if (!transmit_acked(r, f, s))
