@@ -322,7 +322,7 @@ TEST(stolen, "a sender without progress is given away; its answer goes on when t
 	set_silent(&download.c);
 	take_sender(&holders[0]);
 	EXPECT(peek_sender_slot(&download.c), -1);
-	expect_no_clones(download_ack(5 * DOWNLOAD_MSS)); /* none is free for it either */
+	expect_no_clones(download_ack(10 * DOWNLOAD_MSS)); /* none is free for it either */
 	for (i = 0; i < ROOM_SENDERS; i++)
 		set_silent(&holders[i]);
 	download_expect_new(download_ack(10 * DOWNLOAD_MSS));
