@@ -189,7 +189,7 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 static __always_inline int client_fin(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	if (f->state == FLOW_OPEN) {
-		f->rcv_nxt++;
+		f->rcv_nxt += !(f->flags & FLOW_CLIENT_FIN);
 		f->flags |= FLOW_CLIENT_FIN;
 		f->state = FLOW_CLOSING;
 		f->reply = 0;
@@ -239,8 +239,15 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 {
 	struct pkt *p = &r->pkt;
 	bool was_active = f->reply & REPLY_ACTIVE;
+	bool fin = p->flags & TCP_FIN;
 	int verdict;
 
+	/* Half closed: the answer goes on, the gateway's FIN follows it. */
+	if (was_active && fin && !p->payload_len && p->seq == f->rcv_nxt && !f->req_len &&
+	    f->state == FLOW_OPEN && !(f->flags & FLOW_CLIENT_FIN)) {
+		f->rcv_nxt++;
+		f->flags |= FLOW_CLIENT_FIN;
+	}
 	if (was_active) {
 		verdict = transmit_on_ack(skb, r, f);
 		if (verdict != VERDICT_GO)
@@ -251,8 +258,8 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 	if (p->payload_len)
 		return VERDICT_DATA;
 	if (f->reply & REPLY_ACTIVE)
-		return VERDICT_DROP;
-	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt)
+		return fin && f->flags & FLOW_CLIENT_FIN ? client_ack(skb, r, f) : VERDICT_DROP;
+	if (f->flags & FLOW_CLIENT_FIN || (fin && p->seq == f->rcv_nxt))
 		return client_fin(skb, r, f);
 	/* A long answer is over: now the request is acknowledged. */
 	if (was_active && f->req_len && !(f->reply & REPLY_ONE)) {

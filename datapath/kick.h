@@ -43,9 +43,10 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 	r->pkt.sack_len = 0;
 	r->cursor = 0;
 	r->stashed = 0;
-	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL)
+	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL &&
+	    f->state != FLOW_CLOSED)
 		verdict = transmit_on_timer(skb, r, f);
-	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD)
+	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD && f->state == FLOW_OPEN)
 		verdict = kick_head(skb, r, f);
 	lock_release(&f->owner);
 	if (verdict == VERDICT_REDIRECT)

@@ -130,10 +130,12 @@ __noinline int recovery_detect(struct run *r NONNULL, struct flow *f NONNULL,
 			       struct sender *s NONNULL)
 {
 	__u64 all = recovery_out(r, f, s), out = all & ~s->sacked & ~s->lost, lost = 0;
-	__u32 need = DUP_THRESHOLD, n = bits_count(all);
+	__u32 need = DUP_THRESHOLD, n = bits_count(all), sent = recovery_sent(r, f);
 
+	if (sent < r->tx_len) /* what is sent in part cannot be judged yet */
+		out &= bits_below(sent / s->block);
 	/* Nothing more can be sent that would be acknowledged: early retransmit (RFC 5827). */
-	if (recovery_sent(r, f) == r->tx_len && n <= DUP_THRESHOLD)
+	if (sent == r->tx_len && n <= DUP_THRESHOLD)
 		need = n > 1 ? n - 1 : 1;
 	if (!(f->flags & FLOW_SACK)) {
 		if (f->dupacks == need && !(f->flags & FLOW_RECOVERY))

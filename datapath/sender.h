@@ -103,7 +103,7 @@ static __always_inline bool sender_is_free(const struct sender *s)
 	if (!s->owner_slot)
 		return true;
 	f = flow_at(s->owner_slot - 1);
-	return !f || f->gen != s->owner_gen ||
+	return !f || f->gen != s->owner_gen || f->state == FLOW_CLOSED ||
 	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD);
 }
 
@@ -216,13 +216,14 @@ static __always_inline void kick_ask(__u32 slot, __u32 gen, __u64 now_ns)
 		__sync_fetch_and_add(pending, 1);
 }
 
-/* The timer of a sender. Runs in a softirq, without the flow's owner word: it only reads. */
+/* The timer of a sender. Runs in a softirq, without the flow's owner word: what it reads may change. */
 static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 {
 	struct sender *s = &e->sender;
 	__u64 now = bpf_ktime_get_ns(), deadline = *(volatile __u64 *)&s->deadline_ns;
 	__u64 wait = KICK_RETRY;
 
+	/* A connection that was reset or evicted tells its sender nothing. */
 	if (!deadline || sender_is_free(s)) {
 		__sync_lock_test_and_set(&s->armed, 0);
 		/* sender_arm() may have seen `armed` a moment ago. */

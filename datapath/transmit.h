@@ -153,6 +153,22 @@ static __always_inline bool transmit_is_single(const struct run *r, const struct
 	return r->tx_len <= reply_mss(f) && r->tx_len <= f->snd_wnd;
 }
 
+/* A sender for the answer, or NULL. Where its timer is served, the request need not be held. */
+static __always_inline struct sender *transmit_claim(struct run *r, struct flow *f)
+{
+	struct sender *s = NULL;
+
+	f->reply &= ~REPLY_ONE;
+	if (sender_claim(r, f))
+		s = r->sender ? sender_at(r->sender - 1) : NULL;
+	if (!s)
+		return NULL;
+	s->block = recovery_block(f, r->tx_len);
+	if (kick_is_served(r->now_ns))
+		f->req_len = 0;
+	return s;
+}
+
 /* Sends the answer from its beginning. Returns a verdict. */
 static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -165,15 +181,10 @@ static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, 
 		f->snd_nxt = transmit_end(r, f);
 		return VERDICT_REDIRECT;
 	}
-	f->reply &= ~REPLY_ONE;
-	if (!sender_claim(r, f)) /* the client repeats the request */
+	s = transmit_claim(r, f);
+	if (!s) /* the client repeats the request */
 		return drop(STAT_SENDER_FULL);
-	s = r->sender ? sender_at(r->sender - 1) : NULL;
-	if (!s)
-		return VERDICT_DROP;
-	s->block = recovery_block(f, r->tx_len);
-	if (kick_is_served(r->now_ns))
-		f->req_len = 0;
+	s->lost = recovery_out(r, f, s); /* one segment that did not get through */
 	return transmit_go(skb, r, f, s);
 }
 
@@ -210,21 +221,18 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 static __always_inline struct sender *transmit_resume(struct run *r, struct flow *f)
 {
 	struct object *o = reply_object(f);
-	struct sender *s;
 
 	r->sender = ~0U;
 	if (!o)
 		return NULL;
 	r->tx_len = reply_len(f, o);
+	r->sender = 0;
+	if (f->reply & REPLY_ONE)
+		return NULL;
 	if (sender_find(r, f))
 		return sender_at(r->sender - 1);
 	/* Another flow has taken it meanwhile. */
-	if (f->snd_nxt == f->snd_una || transmit_is_single(r, f) || !sender_claim(r, f))
-		return NULL;
-	s = r->sender ? sender_at(r->sender - 1) : NULL;
-	if (s)
-		s->block = recovery_block(f, r->tx_len);
-	return s;
+	return f->snd_nxt != f->snd_una ? transmit_claim(r, f) : NULL;
 }
 
 /* The ACK's part of the scoreboard. True if something is to be sent for it. */
@@ -282,7 +290,9 @@ __noinline int transmit_on_ack(struct __sk_buff *skb, struct run *r NONNULL, str
 		return VERDICT_GO;
 	}
 	if (!s) {
-		f->snd_una = ack;
+		/* Unless no sender is free: then this ACK is as good as not there. */
+		if (transmit_is_single(r, f))
+			f->snd_una = ack;
 		return VERDICT_GO;
 	}
 	if (!transmit_acked(r, f, s))

@@ -11,13 +11,17 @@ struct download download;
 
 struct result *download_ask(const char *text, uint32_t slot, bool close)
 {
+	uint32_t window;
+
 	download.first = download.c.ack;
-	download.is_held = !room_kicks_are_served();
-	download.req_ack = download.c.seq + (download.is_held ? 0 : strlen(text));
 	download.sent = 0;
 	download.close = close;
 	download.mss = peek_flow(&download.c).mss - (download.c.has_ts ? 12 : 0);
 	download.len = room_answer(slot, close, false, download.wanted, sizeof(download.wanted));
+	window = (uint32_t)download.c.window << peek_flow(&download.c).wscale;
+	download.is_held = !room_kicks_are_served() &&
+			   (download.len > download.mss || download.len > window);
+	download.req_ack = download.c.seq + (download.is_held ? 0 : strlen(text));
 	return client_say(&download.c, text);
 }
 
