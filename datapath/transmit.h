@@ -35,6 +35,9 @@ static __always_inline void transmit_pick_lost(struct run *r, struct flow *f, st
 		from = una;
 	if (to > sent)
 		to = sent;
+	/* Duplicate and partial ACKs tell of one segment (RFC 6582). */
+	if (!(f->flags & FLOW_SACK) && f->cwnd >= f->ssthresh && to > from + reply_mss(f))
+		to = from + reply_mss(f);
 	r->tx_seq = f->tx_start + from;
 	r->tx_left = to > from ? to - from : 0;
 	r->tx_fin = !r->tx_left;
@@ -191,7 +194,7 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 		return reply_abort(skb, r, f);
 	f->tx_start = f->snd_nxt;
 	f->snd_una = f->snd_nxt;
-	f->recover = f->snd_nxt;
+	f->recover = f->snd_nxt - 1;
 	f->flags &= ~FLOW_RECOVERY;
 	f->dupacks = 0;
 	if (!f->cwnd) {
