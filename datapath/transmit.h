@@ -81,7 +81,9 @@ __noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL, st
 	bpf_clone_redirect(skb, r->out_ifindex, 0);
 	if (f->req_len && last) /* nobody would notice its loss soon */
 		bpf_clone_redirect(skb, r->out_ifindex, 0);
-	s->order[(r->tx_fin ? recovery_first(r, f, s) : i) & (SENDER_BLOCKS - 1)] = ++s->sent;
+	i = (r->tx_fin ? recovery_first(r, f, s) : i) & (SENDER_BLOCKS - 1);
+	if (s->order[i] != s->sent || !s->sent) /* a block counts once, whatever its segments */
+		s->order[i] = ++s->sent;
 	if (seq_before(r->tx_seq, f->snd_nxt))
 		count(STAT_RESENT);
 	end += last && f->reply & REPLY_CLOSE;
