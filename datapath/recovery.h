@@ -138,7 +138,9 @@ __noinline int recovery_detect(struct run *r NONNULL, struct flow *f NONNULL,
 	if (sent == r->tx_len && n <= DUP_THRESHOLD)
 		need = n > 1 ? n - 1 : 1;
 	if (!(f->flags & FLOW_SACK)) {
-		if (f->dupacks == need && !(f->flags & FLOW_RECOVERY))
+		/* RFC 6582, 3.2: what was repeated for nothing causes duplicates, too. */
+		if (f->dupacks == need && !(f->flags & FLOW_RECOVERY) &&
+		    seq_after(f->snd_una, f->recover))
 			lost = all & -all;
 	} else if (f->flags & FLOW_RECOVERY || bits_count(s->sacked & all) >= need) {
 		for (r->block_at = 0; r->block_at < SENDER_BLOCKS && can_loop; r->block_at++) {

@@ -35,6 +35,9 @@ static __always_inline void transmit_pick_lost(struct run *r, struct flow *f, st
 		from = una;
 	if (to > sent)
 		to = sent;
+	/* Duplicate and partial ACKs tell of one segment (RFC 6582). */
+	if (!(f->flags & FLOW_SACK) && f->cwnd >= f->ssthresh && to > from + reply_mss(f))
+		to = from + reply_mss(f);
 	r->tx_seq = f->tx_start + from;
 	r->tx_left = to > from ? to - from : 0;
 	r->tx_fin = !r->tx_left;
@@ -78,7 +81,9 @@ __noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL, st
 	bpf_clone_redirect(skb, r->out_ifindex, 0);
 	if (f->req_len && last) /* nobody would notice its loss soon */
 		bpf_clone_redirect(skb, r->out_ifindex, 0);
-	s->order[(r->tx_fin ? recovery_first(r, f, s) : i) & (SENDER_BLOCKS - 1)] = ++s->sent;
+	i = (r->tx_fin ? recovery_first(r, f, s) : i) & (SENDER_BLOCKS - 1);
+	if (s->order[i] != s->sent || !s->sent) /* a block counts once, whatever its segments */
+		s->order[i] = ++s->sent;
 	if (seq_before(r->tx_seq, f->snd_nxt))
 		count(STAT_RESENT);
 	end += last && f->reply & REPLY_CLOSE;
@@ -203,7 +208,7 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 		return reply_abort(skb, r, f);
 	f->tx_start = f->snd_nxt;
 	f->snd_una = f->snd_nxt;
-	f->recover = f->snd_nxt;
+	f->recover = f->snd_nxt - 1;
 	f->flags &= ~FLOW_RECOVERY;
 	f->dupacks = 0;
 	if (!f->cwnd) {
