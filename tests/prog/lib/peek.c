@@ -151,3 +151,14 @@ uint32_t peek_clock(void)
 {
 	return peek_now() >> 26;
 }
+
+void peek_age_sender(const struct client *c)
+{
+	struct sender sender;
+
+	if (peek_sender_slot(c) < 0)
+		return;
+	sender = peek_sender(c);
+	sender.progress_ns -= 60000000000;
+	peek_set_sender(c, &sender);
+}

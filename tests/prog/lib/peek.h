@@ -25,6 +25,8 @@ void peek_set_leg(const struct client *c, uint16_t backend, const struct leg *le
 /* Slot of the sender of the client's answer, or -1; the sender. Setting it stops its timer. */
 int peek_sender_slot(const struct client *c);
 struct sender peek_sender(const struct client *c);
+/* To the client's answer, if one is under way, a minute without an ACK has passed. */
+void peek_age_sender(const struct client *c);
 void peek_set_sender(const struct client *c, const struct sender *sender);
 
 /* bpf_ktime_get_ns() */
