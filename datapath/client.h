@@ -176,7 +176,7 @@ static __always_inline int client_fin(struct __sk_buff *skb, struct run *r, stru
 		f->rcv_nxt++;
 		f->flags |= FLOW_CLIENT_FIN;
 		f->state = FLOW_CLOSING;
-		f->reply = 0;
+		f->reply &= REPLY_COUNTED;
 		forward_reset_parked(skb, r, f);
 		f->snd_una = f->snd_nxt;
 		f->snd_nxt++;
@@ -350,9 +350,7 @@ static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mt
 	f->wscale = options->wscale == 0xff ? 0 : options->wscale;
 	f->flags = (p->has_ts ? FLOW_TS : 0) | (options->sack ? FLOW_SACK : 0) |
 		   (options->wscale == 0xff ? 0 : FLOW_WSCALE);
-	r->cidr_key.prefixlen = 128;
-	r->cidr_key.addr = p->src;
-	if (bpf_map_lookup_elem(&trusted, &r->cidr_key))
+	if (r->is_trusted)
 		f->flags |= FLOW_TRUSTED;
 	f->rcv_nxt = p->seq;
 	f->snd_una = p->ack;

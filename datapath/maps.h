@@ -87,6 +87,11 @@ MAP(BPF_MAP_TYPE_ARRAY, __u32, struct flow, FLOW_WAYS, flows);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct leg_bucket, 1, leg_buckets);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct leg, LEG_WAYS, legs);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct stash, 1, stashes);
+MAP(BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct relay, 1, relays);
+
+/* Flows that are not closed, by source: an IPv4 address or the first 64 bits of an IPv6 one.
+ * Writer: datapath. What falls out of it counts as 0. Size: loader. */
+MAP(BPF_MAP_TYPE_LRU_HASH, struct ip_addr, __u32, 1, sources);
 
 /* Next member of a pool (round robin), by pool id. Writer: datapath. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * MAX_POOLS, pool_cursors);

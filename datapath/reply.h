@@ -160,7 +160,7 @@ __noinline int reply_pump(struct __sk_buff *skb, struct run *r NONNULL, struct f
 static __always_inline int reply_abort(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	f->state = FLOW_CLOSED;
-	f->reply = 0;
+	f->reply &= REPLY_COUNTED;
 	if (segment_to_client(r, f))
 		return drop(STAT_DROP_OTHER);
 	return segment_bare(skb, r, f->snd_nxt, f->rcv_nxt, TCP_RST | TCP_ACK);
@@ -184,7 +184,7 @@ __noinline int reply_start(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	struct object *o;
 	__u32 len;
 
-	f->reply = REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
+	f->reply = (f->reply & REPLY_COUNTED) | REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
 	o = reply_object(f);
 	if (!o)
 		return reply_abort(skb, r, f);

@@ -293,6 +293,9 @@ static void reset_connections(void)
 	array_clear("legs", sizeof(struct leg), ROOM_LEG_BUCKETS * LEG_WAYS);
 	array_clear("stashes", sizeof(struct stash), ROOM_STASHES);
 	array_clear("rst_budgets", 8 * cpus, 1);
+	array_clear("cookie_budgets", 8, 1);
+	map_clear("relays");
+	map_clear("sources");
 }
 
 void room_reset(void)
