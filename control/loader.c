@@ -23,6 +23,8 @@
 #define STASHES_MAX 2048u
 #define STASHES_MIN 64u
 #define FLOWS_PER_STASH 16u
+#define FLOWS_PER_RELAY 4u
+#define LRU_MIN 4096u /* a smaller map of that kind evicts long before it is full */
 
 struct loader {
 	struct sluice_bpf *skel;
@@ -54,7 +56,8 @@ static bool has_own_size(const struct sluice_bpf *skel, const struct bpf_map *ma
 {
 	return map == skel->maps.flow_buckets || map == skel->maps.flows ||
 	       map == skel->maps.leg_buckets || map == skel->maps.legs ||
-	       map == skel->maps.stashes || map == skel->maps.counters;
+	       map == skel->maps.stashes || map == skel->maps.relays ||
+	       map == skel->maps.sources || map == skel->maps.counters;
 }
 
 static uint32_t hash_map(const struct sluice_bpf *skel, const struct bpf_map *map, uint32_t hash)
@@ -147,6 +150,14 @@ static void choose_sizes(const char *level, uint32_t flows, struct loader_sizes 
 		sizes->legs = 2 * sizes->flows; /* a connection that changes destinations holds
 						   several */
 	;
+	sizes->relays = pinned_entries(level, "relays");
+	if (!sizes->relays)
+		sizes->relays = sizes->flows / FLOWS_PER_RELAY;
+	if (sizes->relays < LRU_MIN)
+		sizes->relays = LRU_MIN;
+	sizes->sources = pinned_entries(level, "sources");
+	if (!sizes->sources)
+		sizes->sources = sizes->flows < LRU_MIN ? LRU_MIN : sizes->flows;
 	sizes->stashes = pinned_entries(level, "stashes");
 	if (sizes->stashes)
 		return;
@@ -170,6 +181,10 @@ static int set_sizes(struct sluice_bpf *skel, const struct loader_sizes *sizes)
 		err = bpf_map__set_max_entries(skel->maps.legs, sizes->legs);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.stashes, sizes->stashes);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.relays, sizes->relays);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.sources, sizes->sources);
 	return err;
 }
 
