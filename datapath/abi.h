@@ -249,6 +249,6 @@ SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
 SLUICE_ASSERT_SIZE(struct flow, 128);
 SLUICE_ASSERT_SIZE(struct leg, 120);
-SLUICE_ASSERT_SIZE(struct relay, 56);
+SLUICE_ASSERT_SIZE(struct relay, 64);
 
 #endif

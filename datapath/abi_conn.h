@@ -212,6 +212,8 @@ struct relay {
 	__u32 origin; /* seq of the backend's first byte */
 	__u32 acked;  /* highest ack of the backend; writer: the way back, as snd_max */
 	__u32 snd_max;
+	__u32 begun; /* TSecr of the first packet: when the gateway sent the SYN-ACK, ms */
+	__u32 pad2;
 	__u64 tried; /* members of the pool that refused the first packet */
 };
 

@@ -192,20 +192,26 @@ enum insert_result {
 #define INSERT_SAME 6ULL  /* scores beyond flow_evict_score(): an entry of the same tuple */
 #define INSERT_UNUSED 5ULL
 
+/* True if the connection that r->pkt begins is known to be younger than `since`: TSecr tells when
+ * the gateway sent its SYN-ACK (RFC 7323, 4.1). */
+static __always_inline bool flow_is_after(const struct run *r, __u32 since)
+{
+	__u32 age_ms = run_tsval(r) - r->pkt.tsecr;
+
+	return r->pkt.has_ts &&
+	       ((__u64)age_ms * 1000000 >> CLOCK_SHIFT) + 1 < run_clock(r) - since;
+}
+
 /*
  * Data that comes with a cookie makes a flow and runs its request. A late copy of it must not do so
  * again when the flow is over and its tombstone had to give way: while a cookie of such a flow may
- * be alive, the bucket takes only handshakes that cannot be the same one. A pure ACK is none's first
- * data; TSecr tells when the gateway sent the SYN-ACK (RFC 7323, 4.1).
+ * be alive, the bucket takes only handshakes that cannot be the same one, and pure ACKs.
  */
 static __always_inline bool flow_may_repeat(const struct run *r, const struct flow_bucket *b,
 					    __u32 clock)
 {
-	__u32 age = clock - b->evicted, handshake = run_tsval(r) - r->pkt.tsecr;
-
-	if (!r->pkt.payload_len || !b->evicted || age > FLOW_COOKIE_LIFE)
-		return false;
-	return !r->pkt.has_ts || ((__u64)handshake * 1000000 >> CLOCK_SHIFT) + 1 >= age;
+	return r->pkt.payload_len && b->evicted && clock - b->evicted <= FLOW_COOKIE_LIFE &&
+	       !flow_is_after(r, b->evicted);
 }
 
 /* How gladly `key` takes the entry in place of what is there; 0: not at all. With `over`, only one

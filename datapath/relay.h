@@ -249,6 +249,7 @@ static __always_inline int relay_first(struct __sk_buff *skb, struct run *r, con
 	rel->rnxt = r->pkt.seq;
 	rel->acked = r->pkt.seq;
 	rel->origin = r->pkt.ack;
+	rel->begun = r->pkt.tsecr;
 	rel->snd_max = r->pkt.ack;
 	return relay_scan(skb, r, rel);
 }
@@ -373,14 +374,19 @@ static __always_inline int relay_packet(struct __sk_buff *skb, struct run *r, st
 	return verdict == VERDICT_REFUSED ? relay_refused(skb, r, rel) : verdict;
 }
 
-/* True if the packet begins another connection of the same tuple: numbers that this one has not
- * come to, and a cookie. */
+/* True if the packet begins another connection of the same tuple: a younger handshake
+ * (RFC 7323, 4.1), without timestamps numbers that this one has not come to, and a cookie. */
 static __always_inline bool relay_is_over(struct run *r, const struct relay *rel)
 {
 	const struct pkt *p = &r->pkt;
 
-	return p->seq - rel->start > rel->rnxt - rel->start &&
-	       (p->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && cookie_try(r) > 0;
+	if ((p->flags & (TCP_ACK | TCP_RST)) != TCP_ACK ||
+	    p->seq - rel->start <= rel->rnxt - rel->start)
+		return false;
+	if (p->has_ts && rel->flags & FLOW_TS ? !seq_after(p->tsecr, rel->begun) :
+						!seq_after(p->seq, rel->rnxt))
+		return false;
+	return cookie_try(r) > 0;
 }
 
 /* A packet of a client that has no flow. VERDICT_GO: no relay either. */
