@@ -161,12 +161,18 @@ static void read_instance(const struct value *value, void *object)
 }
 
 const struct schema_key gateway_keys[] = {
-	{ "uplink", read_uplink, true },	{ "vip", read_vip, true },
-	{ "flows", read_flows, false },		{ "source_flows", read_source_flows, false },
-	{ "trusted", read_trusted, true },	{ "forwarded", read_forwarded, false },
-	{ "fwmark", read_fwmark, false },	{ "table", read_table, false },
-	{ "priority", read_priority, false },	{ "admin", read_admin, false },
-	{ "metrics", read_metrics, false },	{ "instance", read_instance, false },
+	{ "uplink", read_uplink, true },
+	{ "vip", read_vip, true },
+	{ "flows", read_flows, false },
+	{ "source_flows", read_source_flows, false },
+	{ "trusted", read_trusted, true },
+	{ "forwarded", read_forwarded, false },
+	{ "fwmark", read_fwmark, false },
+	{ "table", read_table, false },
+	{ "priority", read_priority, false },
+	{ "admin", read_admin, false },
+	{ "metrics", read_metrics, false },
+	{ "instance", read_instance, false },
 	{ 0 },
 };
 

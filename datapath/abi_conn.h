@@ -15,8 +15,8 @@ struct flow_key {
 
 /* `flow_buckets`: ARRAY; way i of bucket b is flows[b * FLOW_WAYS + i]. */
 struct flow_bucket {
-	__u32 lock; /* CAS word of inserts */
-	__u32 evicted; /* `seen` of the youngest entry that was given away; 0: none yet */
+	__u32 lock;	       /* CAS word of inserts */
+	__u32 evicted;	       /* `seen` of the youngest entry that was given away; 0: none yet */
 	__u32 tags[FLOW_WAYS]; /* high hash bits | 1; 0: never used */
 };
 
@@ -174,9 +174,9 @@ enum response_phase {
 
 /*
  * `relays`: LRU_HASH. A connection that found no room in the flow table and goes to a backend of
- * the default pool as it is: numbers pass unchanged, requests are followed by position. Two entries:
- * under the flow's key, and under struct leg_key with RELAY_BACK in `backend` (the way back), which
- * names the first by `vip`.
+ * the default pool as it is: numbers pass unchanged, requests are followed by position. Two
+ * entries: under the flow's key, and under struct leg_key with RELAY_BACK in `backend` (the way
+ * back), which names the first by `vip`.
  */
 #define RELAY_BACK 0x8000
 
@@ -197,14 +197,14 @@ struct relay {
 	__u32 owner; /* CAS word of runs in the client's direction */
 	__u16 vip;
 	__u16 backend;
-	__u16 pool;   /* id: where a refused request goes next */
-	__u16 mss;    /* of the client */
-	__u8 state;   /* enum relay_state */
-	__u8 flags;   /* enum flow_flag: TS, SACK, WSCALE, TRUSTED */
-	__u8 marks;   /* enum relay_mark */
-	__u8 wscale;  /* shift of the client's window */
-	__u8 mac[6];  /* source of the client's last packet */
-	__u8 uplink;  /* id */
+	__u16 pool;  /* id: where a refused request goes next */
+	__u16 mss;   /* of the client */
+	__u8 state;  /* enum relay_state */
+	__u8 flags;  /* enum flow_flag: TS, SACK, WSCALE, TRUSTED */
+	__u8 marks;  /* enum relay_mark */
+	__u8 wscale; /* shift of the client's window */
+	__u8 mac[6]; /* source of the client's last packet */
+	__u8 uplink; /* id */
 	__u8 pad;
 	__u32 start;  /* seq of the client's first byte */
 	__u32 end;    /* seq of the next request's first byte */

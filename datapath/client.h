@@ -325,6 +325,9 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 		return client_reset(skb, r, f);
 	if (p->flags & TCP_SYN || !(p->flags & TCP_ACK))
 		return client_challenge(skb, r, f);
+	/* RFC 7323, 3.2; what is spoofed would be answered with more bytes than it has. */
+	if (f->flags & FLOW_TS && !p->has_ts)
+		return drop(STAT_DROP_STALE);
 	/* RFC 7323, 4.3: only a segment that covers the last ACK sent moves TS.Recent. */
 	if (p->has_ts && !seq_after(p->seq, f->rcv_nxt) && !seq_before(p->tsval, f->ts_recent))
 		f->ts_recent = p->tsval;

@@ -43,8 +43,8 @@ static __always_inline __u64 sip_final(__u64 *v)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* The cookie of a tuple (see cookie.h). `word`: ports, clock and bits; its low 8 bits are those that
- * the cookie carries. */
+/* The cookie of a tuple (see cookie.h). `word`: ports, clock and bits; its low 8 bits are those
+ * that the cookie carries. */
 static __always_inline __u32 cookie_mac(const struct ip_addr *src, const struct ip_addr *dst,
 					bool is_v6, __u64 word, __u32 isn, const __u64 *key)
 {

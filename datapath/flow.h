@@ -119,8 +119,7 @@ static __always_inline bool flow_is_expired(const struct flow *f, __u32 clock)
 		return false;
 	if (flow_is_tombstone(f) || f->state == FLOW_CLOSING)
 		return age > FLOW_TIMEOUT_CLOSED;
-	if (f->phase == REQUEST_HEAD ||
-	    (!(f->reply & ~REPLY_COUNTED) && !(f->flags & FLOW_PINNED)))
+	if (f->phase == REQUEST_HEAD || (!(f->reply & ~REPLY_COUNTED) && !(f->flags & FLOW_PINNED)))
 		return age > FLOW_TIMEOUT_HEAD;
 	return age > (flow_is_idle(f) ? FLOW_TIMEOUT_IDLE : FLOW_TIMEOUT_BUSY);
 }
@@ -183,13 +182,13 @@ __noinline __u64 flow_evict_score(struct flow *f NONNULL, __u32 clock)
 enum insert_result {
 	INSERT_FULL, /* every entry of the bucket is in use */
 	INSERT_OK,
-	INSERT_BUSY,   /* another CPU makes the flow at this moment */
-	INSERT_REPLAY, /* the segment may have made a flow before, whose tombstone is gone */
-	INSERT_SOURCE, /* the client's source has too many flows */
+	INSERT_BUSY,	     /* another CPU makes the flow at this moment */
+	INSERT_REPLAY,	     /* the segment may have made a flow before, whose tombstone is gone */
+	INSERT_SOURCE,	     /* the client's source has too many flows */
 	INSERT_SOURCE_TUPLE, /* the same, and a tombstone of this tuple is there */
 };
 
-#define INSERT_SAME 6ULL  /* scores beyond flow_evict_score(): an entry of the same tuple */
+#define INSERT_SAME 6ULL /* scores beyond flow_evict_score(): an entry of the same tuple */
 #define INSERT_UNUSED 5ULL
 
 /* True if the connection that r->pkt begins is known to be younger than `since`: TSecr tells when
@@ -198,8 +197,7 @@ static __always_inline bool flow_is_after(const struct run *r, __u32 since)
 {
 	__u32 age_ms = run_tsval(r) - r->pkt.tsecr;
 
-	return r->pkt.has_ts &&
-	       ((__u64)age_ms * 1000000 >> CLOCK_SHIFT) + 1 < run_clock(r) - since;
+	return r->pkt.has_ts && ((__u64)age_ms * 1000000 >> CLOCK_SHIFT) + 1 < run_clock(r) - since;
 }
 
 /*
@@ -216,13 +214,13 @@ static __always_inline bool flow_may_repeat(const struct run *r, const struct fl
 
 /* How gladly `key` takes the entry in place of what is there; 0: not at all. With `over`, only one
  * that counts for the same source. */
-static __always_inline __u64 flow_insert_score(struct flow *f, const struct flow_key *key, __u32 have,
-					       __u32 tag, __u32 clock, bool over)
+static __always_inline __u64 flow_insert_score(struct flow *f, const struct flow_key *key,
+					       __u32 have, __u32 tag, __u32 clock, bool over)
 {
 	if (have == tag && key_equal(&f->key, key))
 		return INSERT_SAME << 32; /* its tombstone, or its twin's entry */
-	if (over && (!have || !(f->reply & REPLY_COUNTED) ||
-		     !source_equal(&f->key.client, &key->client)))
+	if (over &&
+	    (!have || !(f->reply & REPLY_COUNTED) || !source_equal(&f->key.client, &key->client)))
 		return 0;
 	return have ? flow_evict_score(f, clock) : INSERT_UNUSED << 32;
 }

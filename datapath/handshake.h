@@ -25,8 +25,7 @@ struct {
 } rst_budgets SEC(".maps");
 
 /* Answers a SYN from its own packet. Options in the order that Linux uses (RFC 9293, RFC 7323), and
- * none that the SYN has not asked for: what goes to a spoofed address is 4 bytes more than what came,
- * the MSS of a SYN that has none. */
+ * none but the MSS that the SYN has not asked for: a spoofed one makes 4 bytes more than it has. */
 __noinline int handshake_syn(struct __sk_buff *skb, struct run *r NONNULL, __u32 mtu)
 {
 	struct segment *s = &r->seg;
@@ -51,8 +50,7 @@ __noinline int handshake_syn(struct __sk_buff *skb, struct run *r NONNULL, __u32
 		n += 4;
 	}
 	if (p->wscale != 0xff) {
-		store_u32(o + n,
-			  bpf_htonl(1 << 24 | TCPOPT_WSCALE << 16 | 3 << 8 | WINDOW_SCALE));
+		store_u32(o + n, bpf_htonl(1 << 24 | TCPOPT_WSCALE << 16 | 3 << 8 | WINDOW_SCALE));
 		n += 4;
 	}
 	s->options_len = n;

@@ -323,8 +323,7 @@ static __always_inline int request_head(struct __sk_buff *skb, struct run *r, st
 		return request_stash(skb, r, f);
 	}
 	canned = request_canned(r);
-	return request_error(r, f, canned,
-			     canned == CANNED_431 ? STAT_ERROR_431 : STAT_ERROR_400);
+	return request_error(r, f, canned, canned == CANNED_431 ? STAT_ERROR_431 : STAT_ERROR_400);
 }
 
 /* Bytes of a body at the cursor. */

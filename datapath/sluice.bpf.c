@@ -3,7 +3,7 @@
  * The programs. Each finds out what a packet is, calls the room that knows what to do with it, and
  * lets verdict_finish() act. All of them return TCX_NEXT for what is not ours.
  */
-#include "relay.h"
+#include "relay_packet.h"
 
 static __always_inline bool addr_is_vip(const struct ip_addr *addr)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many flows a source has: an IPv4 address, or the first 64 bits of an IPv6 one, which is what
- * one subscriber gets (RFC 6177). Exact as long as the table of sources holds them all; one that has
+ * How many flows a source has: an IPv4 address, or the first 64 bits of an IPv6 one, the least that
+ * a subscriber gets (RFC 6177). Exact as long as the table of sources holds them all; one that has
  * fallen out of it starts at 0 again. Peers in `trusted` are not counted: many clients are behind
  * them.
  */

@@ -64,13 +64,15 @@ static const struct first_row first_rows[] = {
 	{ "body to come", POST_8 "1234", FIRST, -1 },
 	{ "two requests", GET("/a") GET("/b"), FIRST " REQUESTS RELAY_REQUESTS", -1 },
 	{ "X-Forwarded-For", XFF("/a"), "FLOW_FULL FORWARDED", CANNED_400 },
-	{ "two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+	{ "two lengths",
+	  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
 	  "FLOW_FULL ERROR_400", CANNED_400 },
 	{ "no Host", "GET / HTTP/1.1\r\n\r\n", "FLOW_FULL ERROR_400", CANNED_400 },
 	{ "HTTP/2.0", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", "FLOW_FULL ERROR_400", CANNED_505 },
 	{ "half a head", "GET / HTTP/1.1\r\nHost: a\r\n", "FLOW_FULL ERROR_503", CANNED_503 },
 	{ "chunked", CHUNKED "0\r\n\r\n", "FLOW_FULL ERROR_503", CANNED_503 },
-	{ "CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "FLOW_FULL ERROR_503", CANNED_503 },
+	{ "CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "FLOW_FULL ERROR_503",
+	  CANNED_503 },
 	{ "Upgrade",
 	  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
 	  "FLOW_FULL ERROR_503", CANNED_503 },
@@ -146,7 +148,8 @@ TEST_ROWS(forbidden, "503 instead of a relay", forbidden_rows)
 	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, false);
 }
 
-TEST(first_cut, "a whole request and half of another: the first goes on, the client repeats the rest")
+TEST(first_cut,
+     "a whole request and half of another: the first goes on, the client repeats the rest")
 {
 	static const char both[] = GET("/a") GET("/b");
 	size_t whole = strlen(GET("/a"));
@@ -187,8 +190,8 @@ TEST(body, "a body passes by position, in any order, and is never read as a requ
 	int len;
 
 	open_relay(&c, &n);
-	len = snprintf(head, sizeof(head), "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
-		       strlen(body));
+	len = snprintf(head, sizeof(head),
+		       "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", strlen(body));
 	r = client_send(&c, TCP_ACK, head, len);
 	expect_counts(r, "REQUESTS RELAY_REQUESTS");
 	node_expect_text(&n, r, head);
@@ -235,8 +238,9 @@ static const struct later_row later_rows[] = {
 	{ "half a head", NULL, "GET / HTTP/1.1\r\nHost: a\r\n", "RELAY_ENDED", true },
 	{ "chunked", NULL, CHUNKED, "RELAY_ENDED", true },
 	{ "CONNECT", NULL, "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "RELAY_ENDED", true },
-	{ "Upgrade", NULL, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
-	  "RELAY_ENDED", true },
+	{ "Upgrade", NULL,
+	  "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "RELAY_ENDED",
+	  true },
 	{ "behind Connection: close", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
 	  XFF("/a"), "DROP_STALE", false },
 	{ "behind HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", GET("/a"), "DROP_STALE", false },
@@ -287,7 +291,8 @@ static const struct place_row place_rows[] = {
 	{ "a gap before a head", 1, GET("/b"), "OUT_OF_ORDER", false },
 	{ "a wide gap before a head", 70000, GET("/b"), "OUT_OF_ORDER", false },
 	{ "the last request once more", -(int)strlen(GET("/a")), GET("/a"), "", true },
-	{ "before the connection's first byte", -(int)strlen(GET("/a")) - 1, "x", "DROP_STALE", false },
+	{ "before the connection's first byte", -(int)strlen(GET("/a")) - 1, "x", "DROP_STALE",
+	  false },
 	{ "a byte that was there, as a probe", -1, "\n", "", true },
 };
 
