@@ -256,8 +256,8 @@ static __always_inline int relay_first(struct __sk_buff *skb, struct run *r, con
 }
 
 /*
- * No room for a flow: the handshake's ACK is forgotten; the first request is relayed if `may_relay`,
- * else it gets 503 without a flow. Returns a verdict.
+ * No room for a flow: the handshake's ACK is forgotten; the first request is relayed if
+ * `may_relay`, else it gets 503 without a flow. Returns a verdict.
  */
 __noinline int relay_full(struct __sk_buff *skb, struct run *r NONNULL,
 			  struct uplink *uplink NONNULL, __u32 may_relay)

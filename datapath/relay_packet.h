@@ -53,7 +53,7 @@ static __always_inline int relay_data(struct __sk_buff *skb, struct run *r, stru
 	return VERDICT_GO;
 }
 
-/* RST: believed at the exact next byte only (RFC 5961, 3.2), as the client or the backend has it. */
+/* RST: believed at the exact next byte only (RFC 5961, 3.2), as one of both sides has it. */
 static __always_inline int relay_reset(struct run *r, struct relay *rel)
 {
 	if (r->pkt.seq != rel->rnxt && r->pkt.seq != rel->acked)

@@ -251,7 +251,7 @@ static const struct reflect_row reflect_rows[] = {
 
 #define SPOOFED 200
 
-/* One source of many spoofed packets within a tick, more than the budget of RSTs; the sum counts. */
+/* More spoofed packets than the budget of RSTs allows to answer in a tick; the sum counts. */
 TEST_ROWS(reflect, "bytes out for bytes in", reflect_rows)
 {
 	const struct reflect_row *row = row_;

@@ -152,7 +152,7 @@ TEST(off, "no limit")
 	EXPECT(counted(&c), -1);
 }
 
-/* --- how flows end: each of these leaves the client's source with no flow ---------------------- */
+/* --- how flows end --------------------------------------------------------------------------- */
 
 static void end_reset(struct client *c)
 {
