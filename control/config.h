@@ -29,7 +29,8 @@ struct config_gateway {
 	size_t n_uplinks;
 	struct endpoint *vips;
 	size_t n_vips;
-	uint32_t flows; /* default 262144; rounded up to a power of two */
+	uint32_t flows;	       /* default 262144; rounded up to a power of two */
+	uint32_t source_flows; /* of one source; default: a quarter of `flows`; 0: no limit */
 	uint32_t header_timeout_ms;
 	struct cidr *trusted;
 	size_t n_trusted;

@@ -75,6 +75,13 @@ static void read_flows(const struct value *value, void *object)
 		gateway->flows *= 2;
 }
 
+static void read_source_flows(const struct value *value, void *object)
+{
+	struct config_gateway *gateway = object;
+
+	value_number(value, 0, FLOWS_MAX, &gateway->source_flows);
+}
+
 static void add_trusted(const struct value *item, void *object)
 {
 	struct config_gateway *gateway = object;
@@ -162,12 +169,19 @@ static void read_instance(const struct value *value, void *object)
 }
 
 const struct schema_key gateway_keys[] = {
-	{ "uplink", read_uplink, true },	{ "vip", read_vip, true },
-	{ "flows", read_flows, false },		{ "trusted", read_trusted, true },
-	{ "forwarded", read_forwarded, false }, { "fwmark", read_fwmark, false },
-	{ "table", read_table, false },		{ "priority", read_priority, false },
-	{ "admin", read_admin, false },		{ "metrics", read_metrics, false },
-	{ "instance", read_instance, false },	{ "header-timeout", read_header_timeout, false },
+	{ "uplink", read_uplink, true },
+	{ "vip", read_vip, true },
+	{ "flows", read_flows, false },
+	{ "source-flows", read_source_flows, false },
+	{ "trusted", read_trusted, true },
+	{ "forwarded", read_forwarded, false },
+	{ "fwmark", read_fwmark, false },
+	{ "table", read_table, false },
+	{ "priority", read_priority, false },
+	{ "admin", read_admin, false },
+	{ "metrics", read_metrics, false },
+	{ "instance", read_instance, false },
+	{ "header-timeout", read_header_timeout, false },
 	{ 0 },
 };
 

@@ -151,6 +151,7 @@ static void set_defaults(struct config *config)
 
 	gateway->flows = FLOWS_DEFAULT;
 	gateway->header_timeout_ms = HEADER_TIMEOUT_DEFAULT_MS;
+	gateway->source_flows = UINT32_MAX;
 	gateway->mark_base = MARK_BASE_DEFAULT;
 	gateway->mark_mask = MARK_MASK_DEFAULT;
 	gateway->table = TABLE_DEFAULT;
@@ -168,6 +169,8 @@ static void set_late_defaults(struct config *config)
 	struct config_component *component;
 	size_t i;
 
+	if (config->gateway.source_flows == UINT32_MAX)
+		config->gateway.source_flows = config->gateway.flows / 4;
 	if (!config->gateway.admin)
 		config->gateway.admin = config_strdup(ADMIN_DEFAULT);
 	for (i = 0; i < config->n_components; i++) {

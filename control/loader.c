@@ -25,6 +25,8 @@
 #define FLOWS_PER_STASH 16u
 #define SENDERS_MIN 64u
 #define FLOWS_PER_SENDER 8u /* connections with a long answer on its way */
+#define FLOWS_PER_RELAY 4u
+#define LRU_MIN 4096u /* a smaller map of that kind evicts long before it is full */
 
 struct loader {
 	struct sluice_bpf *skel;
@@ -57,6 +59,7 @@ static bool has_own_size(const struct sluice_bpf *skel, const struct bpf_map *ma
 	return map == skel->maps.flow_buckets || map == skel->maps.flows ||
 	       map == skel->maps.leg_buckets || map == skel->maps.legs ||
 	       map == skel->maps.stashes || map == skel->maps.senders ||
+	       map == skel->maps.relays || map == skel->maps.sources ||
 	       map == skel->maps.counters;
 }
 
@@ -155,6 +158,14 @@ static void choose_sizes(const char *level, uint32_t flows, struct loader_sizes 
 		sizes->senders = sizes->flows / FLOWS_PER_SENDER;
 	if (sizes->senders < SENDERS_MIN)
 		sizes->senders = SENDERS_MIN;
+	sizes->relays = pinned_entries(level, "relays");
+	if (!sizes->relays)
+		sizes->relays = sizes->flows / FLOWS_PER_RELAY;
+	if (sizes->relays < LRU_MIN)
+		sizes->relays = LRU_MIN;
+	sizes->sources = pinned_entries(level, "sources");
+	if (!sizes->sources)
+		sizes->sources = sizes->flows < LRU_MIN ? LRU_MIN : sizes->flows;
 	sizes->stashes = pinned_entries(level, "stashes");
 	if (sizes->stashes)
 		return;
@@ -180,6 +191,10 @@ static int set_sizes(struct sluice_bpf *skel, const struct loader_sizes *sizes)
 		err = bpf_map__set_max_entries(skel->maps.stashes, sizes->stashes);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.senders, sizes->senders);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.relays, sizes->relays);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.sources, sizes->sources);
 	return err;
 }
 

@@ -18,6 +18,7 @@
 /* Elements of the maps whose size the configuration decides. */
 struct loader_sizes {
 	uint32_t flows, legs, stashes, senders; /* powers of two */
+	uint32_t relays, sources;
 };
 
 struct loader_programs {

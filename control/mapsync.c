@@ -114,6 +114,7 @@ int mapsync_switch(const struct mapset *maps, const struct mapsync_epoch *epoch)
 	settings.any_scope = epoch->epoch << MAPSYNC_HOST_BITS;
 	settings.flags = epoch->flags;
 	settings.header_timeout_ms = epoch->header_timeout_ms;
+	settings.source_flows = epoch->source_flows;
 	for (i = 0; i < CANNED_COUNT; i++) {
 		settings.error_slot[i] = epoch->errors[i].slot;
 		settings.error_gen[i] = epoch->errors[i].gen;

@@ -27,6 +27,7 @@ struct mapsync_epoch {
 	uint32_t epoch;
 	uint32_t flags; /* enum settings_flag */
 	uint32_t header_timeout_ms;
+	uint32_t source_flows;
 	struct object_ref errors[CANNED_COUNT];
 	struct state_component *components; /* freed by mapsync_free_epoch(), or taken */
 	size_t n_components;

@@ -303,6 +303,18 @@ static int add_all(struct builder *b)
 	return err;
 }
 
+/* True if every request may go to a backend: a relayed connection sees no routes. A rule that keeps
+ * requests from backends, by whatever it selects them, must say no here. */
+static bool may_relay(const struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++)
+		if (config->routes[i].action != ROUTE_POOL)
+			return false;
+	return true;
+}
+
 int mapsync_write_routes(const struct mapset *maps, struct store *store,
 			 const struct config *config, struct mapsync_epoch *out)
 {
@@ -310,7 +322,9 @@ int mapsync_write_routes(const struct mapset *maps, struct store *store,
 	int err = -ENOMEM;
 
 	out->header_timeout_ms = config->gateway.header_timeout_ms;
-	out->flags = config->gateway.forwarded_pass ? SETTINGS_FORWARDED_PASS : 0;
+	out->flags = (config->gateway.forwarded_pass ? SETTINGS_FORWARDED_PASS : 0) |
+		     (may_relay(config) ? SETTINGS_RELAY : 0);
+	out->source_flows = config->gateway.source_flows;
 	b.answer = malloc(sizeof(*b.answer));
 	b.body = malloc(BODY_MAX + 1);
 	out->components = calloc(config->n_components + 1, sizeof(*out->components));

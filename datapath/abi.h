@@ -88,12 +88,15 @@ struct settings {
 	__u32 header_timeout_ms; /* for a whole header block, from its first byte on */
 	__u32 error_slot[8]; /* object slots of the canned errors, by enum canned */
 	__u32 error_gen[8];
+	__u32 source_flows; /* connections that one source may have; 0: as many as it likes */
+	__u32 pad;
 };
 
 enum settings_flag {
 	SETTINGS_HOSTS = 1 << 0,     /* `hosts` has entries */
 	SETTINGS_WILDCARDS = 1 << 1, /* some of them are wildcards: keys that begin with '.' */
 	SETTINGS_FORWARDED_PASS = 1 << 2,
+	SETTINGS_RELAY = 1 << 3, /* no route restricts: connections without a flow may be relayed */
 };
 
 /* Kernel-made error answers. Order is ABI: index into settings.error_slot. */
@@ -235,7 +238,7 @@ enum counter {
 #define SLUICE_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 SLUICE_ASSERT_SIZE(struct ip_addr, 16);
 SLUICE_ASSERT_SIZE(struct vip_key, 20);
-SLUICE_ASSERT_SIZE(struct settings, 112);
+SLUICE_ASSERT_SIZE(struct settings, 120);
 SLUICE_ASSERT_SIZE(struct host_key, 128);
 SLUICE_ASSERT_SIZE(struct path_key, 64);
 SLUICE_ASSERT_SIZE(struct long_path_key, 256);
@@ -250,5 +253,6 @@ SLUICE_ASSERT_SIZE(struct flow, 128);
 SLUICE_ASSERT_SIZE(struct leg, 120);
 SLUICE_ASSERT_SIZE(struct sender_entry, 160);
 SLUICE_ASSERT_SIZE(struct kick, 16);
+SLUICE_ASSERT_SIZE(struct relay, 64);
 
 #endif

@@ -15,8 +15,8 @@ struct flow_key {
 
 /* `flow_buckets`: ARRAY; way i of bucket b is flows[b * FLOW_WAYS + i]. */
 struct flow_bucket {
-	__u32 lock; /* CAS word of inserts */
-	__u32 pad;
+	__u32 lock;	       /* CAS word of inserts */
+	__u32 evicted;	       /* `seen` of the youngest entry that was given away; 0: none yet */
 	__u32 tags[FLOW_WAYS]; /* high hash bits | 1; 0: never used */
 };
 
@@ -51,6 +51,7 @@ enum reply_flag {
 	REPLY_HEAD = 1 << 2,	/* header block only */
 	REPLY_DONE = 1 << 3,	/* a request of this connection has been answered */
 	REPLY_AWAITED = 1 << 4, /* the active leg owes a response */
+	REPLY_COUNTED = 1 << 5, /* the flow counts for its source (source.h) */
 	REPLY_ONE = 1 << 6,	/* of one segment, which alone acknowledges the request */
 	REPLY_RESET = 1 << 7,	/* tombstone of the client's RST: any SYN may follow */
 };
@@ -225,6 +226,51 @@ enum response_phase {
 	RESPONSE_BODY, /* body.left bytes to come */
 	RESPONSE_CHUNKED,
 	RESPONSE_CLOSE, /* ends with the connection, or cannot be followed: the flow is pinned */
+};
+
+/*
+ * `relays`: LRU_HASH. A connection that found no room in the flow table and goes to a backend of
+ * the default pool as it is: numbers pass unchanged, requests are followed by position. Two
+ * entries: under the flow's key, and under struct leg_key with RELAY_BACK in `backend` (the way
+ * back), which names the first by `vip`.
+ */
+#define RELAY_BACK 0x8000
+
+enum relay_state {
+	RELAY_OPENING, /* nothing came back yet */
+	RELAY_OPEN,
+	RELAY_CLOSED, /* ended with RST, or with an error in place of the request */
+};
+
+enum relay_mark {
+	RELAY_LAST = 1 << 0,   /* no request follows the one under way */
+	RELAY_HEAD = 1 << 1,   /* the first request is a HEAD */
+	RELAY_QUEUED = 1 << 2, /* as LEG_QUEUED */
+	RELAY_FIN = 1 << 3,    /* the client's FIN has passed */
+};
+
+struct relay {
+	__u32 owner; /* CAS word of runs in the client's direction */
+	__u16 vip;
+	__u16 backend;
+	__u16 pool;  /* id: where a refused request goes next */
+	__u16 mss;   /* of the client */
+	__u8 state;  /* enum relay_state */
+	__u8 flags;  /* enum flow_flag: TS, SACK, WSCALE, TRUSTED */
+	__u8 marks;  /* enum relay_mark */
+	__u8 wscale; /* shift of the client's window */
+	__u8 mac[6]; /* source of the client's last packet */
+	__u8 uplink; /* id */
+	__u8 pad;
+	__u32 start;  /* seq of the client's first byte */
+	__u32 end;    /* seq of the next request's first byte */
+	__u32 rnxt;   /* end of what the client has sent; writer: its direction */
+	__u32 origin; /* seq of the backend's first byte */
+	__u32 acked;  /* highest ack of the backend; writer: the way back, as snd_max */
+	__u32 snd_max;
+	__u32 begun; /* TSecr of the first packet: when the gateway sent the SYN-ACK, ms */
+	__u32 pad2;
+	__u64 tried; /* members of the pool that refused the first packet */
 };
 
 /* `stashes`: ARRAY. Holder: the flow or leg with (owner_slot, owner_gen), or nobody. */

@@ -20,6 +20,15 @@
 /* The same field of a packet that has met a closing socket once. */
 #define ACCEPT_AGAIN 0x5c1d
 
+/* The kfunc takes no smaller MSS (net/core/filter.c): clients below it cannot be handed over. */
+#define ACCEPT_MSS4 536
+#define ACCEPT_MSS6 1220
+
+static __always_inline bool accept_has_mss(const struct run *r, __u32 mss)
+{
+	return mss >= (r->pkt.is_v6 ? ACCEPT_MSS6 : ACCEPT_MSS4);
+}
+
 #define TICK_NS 1000000
 #define TICK_GUARD_NS 2000
 
@@ -91,7 +100,6 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 					 const struct leg *leg)
 {
 	struct bpf_tcp_req_attrs *attrs = &r->attrs;
-	__u32 mss = f->mss, min = r->pkt.is_v6 ? 1220 : 536;
 	struct bpf_sock *sk =
 		tuple_lookup(skb, r, &r->seg.src, r->seg.sport, &r->seg.dst, r->seg.dport);
 	struct sock *listener;
@@ -115,7 +123,7 @@ static __always_inline int accept_packet(struct __sk_buff *skb, struct run *r, c
 		return ACCEPT_REFUSED;
 	}
 	__builtin_memset(attrs, 0, sizeof(*attrs));
-	attrs->mss = mss < min ? min : mss;
+	attrs->mss = f->mss;
 	attrs->rcv_wscale = WINDOW_SCALE;
 	attrs->snd_wscale = f->wscale;
 	attrs->wscale_ok = !!(f->flags & FLOW_WSCALE);

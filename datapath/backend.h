@@ -230,7 +230,8 @@ static __always_inline bool leg_still(const struct leg *leg, const struct leg_ke
 	return key_equal(&leg->key, key) && leg->flow_gen == f->gen && f->state != FLOW_FREE;
 }
 
-/* A packet from backend `id` to a client. Returns a verdict. */
+/* A packet from backend `id` to a client. Returns a verdict;
+ * VERDICT_NO_LEG, VERDICT_OLD_LEG: it may be a relayed one. */
 static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, __u32 id,
 					  bool local)
 {
@@ -246,25 +247,26 @@ static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, 
 	leg_key_make(key, &r->pkt.dst, r->pkt.dport, id);
 	leg = leg_find(s, key);
 	if (!leg)
-		return VERDICT_NEXT;
+		return VERDICT_NO_LEG;
 	if (!local && b->ifindex != skb->ifindex)
 		return drop(STAT_DROP_FORGED);
 	r->flow_slot = leg->flow;
 	f = flow_at(r->flow_slot);
 	if (!f || leg->flow_gen != f->gen)
-		return backend_reset(skb, r, local);
+		return VERDICT_OLD_LEG;
 	if (!lock_take(&f->owner))
 		return drop(STAT_OWNER_BUSY);
 	if (leg_still(leg, key, f))
 		verdict = backend_flow(skb, r, f, leg, local);
 	else
 		verdict = backend_reset(skb, r, local);
-	lock_release(&f->owner);
+	flow_release(r, f);
 	return verdict;
 }
 
 /* A hand-over that the program in the backend's netns sent back: believed only while that leg is
- * opening, for the packet that opens it, from the interface of its backend. */
+ * opening, for the packet that opens it, from the interface of its backend.
+ * Returns as backend_packet(). */
 static __always_inline int backend_bounce(struct __sk_buff *skb, struct run *r, __u32 id)
 {
 	struct settings *s = settings_get();
@@ -279,10 +281,12 @@ static __always_inline int backend_bounce(struct __sk_buff *skb, struct run *r, 
 	leg_key_make(key, &r->pkt.src, r->pkt.sport, id);
 	leg = leg_find(s, key);
 	if (!leg)
-		return VERDICT_NEXT;
+		return VERDICT_NO_LEG;
 	r->flow_slot = leg->flow;
 	f = flow_at(r->flow_slot);
-	if (!f || b->ifindex != skb->ifindex)
+	if (!f || leg->flow_gen != f->gen)
+		return VERDICT_OLD_LEG;
+	if (b->ifindex != skb->ifindex)
 		return drop(STAT_DROP_FORGED);
 	if (!lock_take(&f->owner))
 		return drop(STAT_OWNER_BUSY);
@@ -294,7 +298,7 @@ static __always_inline int backend_bounce(struct __sk_buff *skb, struct run *r, 
 	} else {
 		verdict = drop(STAT_DROP_FORGED);
 	}
-	lock_release(&f->owner);
+	flow_release(r, f);
 	return verdict;
 }
 

@@ -192,7 +192,7 @@ static __always_inline int client_fin(struct __sk_buff *skb, struct run *r, stru
 		f->rcv_nxt += !(f->flags & FLOW_CLIENT_FIN);
 		f->flags |= FLOW_CLIENT_FIN;
 		f->state = FLOW_CLOSING;
-		f->reply = 0;
+		f->reply &= REPLY_COUNTED;
 		forward_reset_parked(skb, r, f);
 		f->snd_una = f->snd_nxt;
 		f->snd_nxt++;
@@ -340,7 +340,7 @@ static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, st
 		leg->state = LEG_DEAD;
 	}
 	f->state = FLOW_CLOSED;
-	f->reply = REPLY_RESET;
+	f->reply = (f->reply & REPLY_COUNTED) | REPLY_RESET;
 	return VERDICT_DROP;
 }
 
@@ -355,6 +355,9 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 		return client_reset(skb, r, f);
 	if (p->flags & TCP_SYN || !(p->flags & TCP_ACK))
 		return client_challenge(skb, r, f);
+	/* RFC 7323, 3.2; what is spoofed would be answered with more bytes than it has. */
+	if (f->flags & FLOW_TS && !p->has_ts)
+		return drop(STAT_DROP_STALE);
 	if (f->state == FLOW_CLOSED)
 		return p->flags & TCP_FIN ? client_challenge(skb, r, f) : drop(STAT_DROP_STALE);
 	verdict = numbers_check(r, f);
@@ -383,9 +386,7 @@ static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mt
 	f->wscale = options->wscale == 0xff ? 0 : options->wscale;
 	f->flags = (p->has_ts ? FLOW_TS : 0) | (options->sack ? FLOW_SACK : 0) |
 		   (options->wscale == 0xff ? 0 : FLOW_WSCALE);
-	r->cidr_key.prefixlen = 128;
-	r->cidr_key.addr = p->src;
-	if (bpf_map_lookup_elem(&trusted, &r->cidr_key))
+	if (r->is_trusted)
 		f->flags |= FLOW_TRUSTED;
 	f->rcv_nxt = p->seq;
 	f->snd_una = p->ack;

@@ -8,7 +8,7 @@
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H
 
-#include "verdict.h"
+#include "source.h"
 
 /* Tries for a lock. The holder's run takes about 1 us; a packet that waits longer is dropped. */
 #define LOCK_TRIES 4096
@@ -21,6 +21,7 @@
 	CLOCK_SECONDS(7200) /* a body or a response is due, or the flow is pinned */
 #define FLOW_SILENT 4	    /* 268 ms without a packet, where the bucket is full */
 #define FLOW_TIMEOUT_CLOSED CLOCK_SECONDS(60) /* 2 MSL and more than a cookie's life */
+#define FLOW_COOKIE_LIFE CLOCK_SECONDS(35)    /* see cookie.h */
 
 static __always_inline bool lock_try(__u32 *word)
 {
@@ -94,6 +95,15 @@ static __always_inline bool flow_is_tombstone(const struct flow *f)
 	return f->state == FLOW_CLOSED || flow_both_fin(f);
 }
 
+/* Ends a run's hold on the flow. Whatever has closed the flow meanwhile, here it stops to count for
+ * its source. */
+static __always_inline void flow_release(struct run *r, struct flow *f)
+{
+	if (f->reply & REPLY_COUNTED && (f->state == FLOW_FREE || flow_is_tombstone(f)))
+		source_drop(r, f);
+	lock_release(&f->owner);
+}
+
 /* Nothing is under way: the flow may be evicted when its bucket is full. */
 static __always_inline bool flow_is_idle(const struct flow *f)
 {
@@ -109,7 +119,8 @@ static __always_inline bool flow_is_expired(const struct flow *f, __u32 clock)
 		return false;
 	if (flow_is_tombstone(f) || f->state == FLOW_CLOSING)
 		return age > FLOW_TIMEOUT_CLOSED;
-	if (f->phase == REQUEST_START && !f->reply && !(f->flags & FLOW_PINNED))
+	if (f->phase == REQUEST_START && !(f->reply & ~REPLY_COUNTED) &&
+	    !(f->flags & FLOW_PINNED))
 		return age > FLOW_TIMEOUT_HEAD;
 	return age > (flow_is_idle(f) ? FLOW_TIMEOUT_IDLE : FLOW_TIMEOUT_BUSY);
 }
@@ -169,66 +180,137 @@ __noinline __u64 flow_evict_score(struct flow *f NONNULL, __u32 clock)
 	return 0;
 }
 
-/* Takes an entry for `key`, zeroed but for key and gen, with its owner word held; or NULL. */
-__noinline int flow_insert(struct run *r NONNULL, struct flow_key *key NONNULL)
+enum insert_result {
+	INSERT_FULL, /* every entry of the bucket is in use */
+	INSERT_OK,
+	INSERT_BUSY,	     /* another CPU makes the flow at this moment */
+	INSERT_REPLAY,	     /* the segment may have made a flow before, whose tombstone is gone */
+	INSERT_SOURCE,	     /* the client's source has too many flows */
+	INSERT_SOURCE_TUPLE, /* the same, and a tombstone of this tuple is there */
+};
+
+#define INSERT_SAME 6ULL /* scores beyond flow_evict_score(): an entry of the same tuple */
+#define INSERT_UNUSED 5ULL
+
+/* True if the connection that r->pkt begins is known to be younger than `since`: TSecr tells when
+ * the gateway sent its SYN-ACK (RFC 7323, 4.1). */
+static __always_inline bool flow_is_after(const struct run *r, __u32 since)
 {
-	struct settings *s = settings_get();
-	__u32 best_way = 0, bucket, tag, clock = run_clock(r);
-	struct flow_bucket *b;
-	__u64 best = 0, hash;
-	struct flow *f;
-	int done = 0;
+	__u32 age_ms = run_tsval(r) - r->pkt.tsecr;
 
-	if (!s)
-		return 0;
-	hash = key_hash(s->seed, key);
-	bucket = hash & s->flow_mask;
-	tag = hash >> 32 | 1;
-	b = bpf_map_lookup_elem(&flow_buckets, &bucket);
-	if (!b || !lock_take(&b->lock))
-		return 0;
-	for (__u32 way = 0; way < FLOW_WAYS; way++) {
-		__u64 score = 5ULL << 32;
-		__u32 slot = bucket * FLOW_WAYS + way;
+	return r->pkt.has_ts && ((__u64)age_ms * 1000000 >> CLOCK_SHIFT) + 1 < run_clock(r) - since;
+}
 
-		f = flow_at(slot);
-		if (!f)
-			continue;
-		if (b->tags[way] == tag && key_equal(&f->key, key))
-			score = 6ULL << 32; /* the same connection's tombstone, or its twin's entry
-					     */
-		else if (b->tags[way])
-			score = flow_evict_score(f, clock);
-		if (score > best) {
-			best = score;
-			best_way = way;
-		}
-	}
-	if (!best)
-		goto out;
-	r->flow_slot = bucket * FLOW_WAYS + (best_way & (FLOW_WAYS - 1));
-	f = flow_at(r->flow_slot);
-	if (!f || !lock_take(&f->owner))
-		goto out;
-	if (best >> 32 == 6 && !flow_is_tombstone(f) && f->state != FLOW_FREE &&
-	    !flow_is_expired(f, clock)) {
-		lock_release(&f->owner); /* another CPU was first: use its entry */
-		goto out;
-	}
-	if (best >> 32 <= 1)
-		count(STAT_FLOW_EVICTED);
+/*
+ * Data that comes with a cookie makes a flow and runs its request. A late copy of it must not do so
+ * again when the flow is over and its tombstone had to give way: while a cookie of such a flow may
+ * be alive, the bucket takes only handshakes that cannot be the same one, and pure ACKs.
+ */
+static __always_inline bool flow_may_repeat(const struct run *r, const struct flow_bucket *b,
+					    __u32 clock)
+{
+	return r->pkt.payload_len && b->evicted && clock - b->evicted <= FLOW_COOKIE_LIFE &&
+	       !flow_is_after(r, b->evicted);
+}
+
+/* How gladly `key` takes the entry in place of what is there; 0: not at all. With `over`, only one
+ * that counts for the same source. */
+static __always_inline __u64 flow_insert_score(struct flow *f, const struct flow_key *key,
+					       __u32 have, __u32 tag, __u32 clock, bool over)
+{
+	if (have == tag && key_equal(&f->key, key))
+		return INSERT_SAME << 32; /* its tombstone, or its twin's entry */
+	if (over &&
+	    (!have || !(f->reply & REPLY_COUNTED) || !source_equal(&f->key.client, &key->client)))
+		return 0;
+	return have ? flow_evict_score(f, clock) : INSERT_UNUSED << 32;
+}
+
+/* Makes the entry, whose owner word is held, one of `key`. */
+static __always_inline void flow_reset(struct run *r, struct flow *f, const struct flow_key *key,
+				       const struct settings *s, __u32 clock)
+{
 	__u32 gen = f->gen + 1;
 
+	source_drop(r, f);
 	__builtin_memset((void *)f + offsetof(struct flow, gen), 0,
 			 sizeof(*f) - offsetof(struct flow, gen));
 	f->gen = gen;
 	__builtin_memcpy(&f->key, key, sizeof(*key));
 	f->seen = clock;
-	b->tags[best_way & (FLOW_WAYS - 1)] = tag;
-	done = 1;
+	if (source_counts(r, s)) {
+		f->reply = REPLY_COUNTED;
+		source_add(r, &key->client);
+	}
+}
+
+/* Takes an entry for `key`, zeroed but for key and gen, with its owner word held. Returns enum
+ * insert_result. */
+__noinline int flow_insert(struct run *r NONNULL, struct flow_key *key NONNULL)
+{
+	struct settings *s = settings_get();
+	__u32 best_way = 0, bucket, tag, clock = run_clock(r);
+	int result = INSERT_BUSY;
+	struct flow_bucket *b;
+	__u64 best = 0, hash;
+	struct flow *f;
+	bool over;
+
+	if (!s)
+		return INSERT_BUSY;
+	hash = key_hash(s->seed, key);
+	bucket = hash & s->flow_mask;
+	tag = hash >> 32 | 1;
+	over = source_is_full(r, s, &key->client);
+	b = bpf_map_lookup_elem(&flow_buckets, &bucket);
+	if (!b || !lock_take(&b->lock))
+		return INSERT_BUSY;
+	for (__u32 way = 0; way < FLOW_WAYS; way++) {
+		__u32 slot = bucket * FLOW_WAYS + way;
+		__u64 score;
+
+		f = flow_at(slot);
+		if (!f)
+			continue;
+		score = flow_insert_score(f, key, b->tags[way], tag, clock, over);
+		if (score > best) {
+			best = score;
+			best_way = way;
+		}
+	}
+	if (best >> 32 != INSERT_SAME && flow_may_repeat(r, b, clock))
+		result = INSERT_REPLAY;
+	else if (!best)
+		result = over ? INSERT_SOURCE : INSERT_FULL;
+	if (result != INSERT_BUSY)
+		goto out;
+	best_way &= FLOW_WAYS - 1;
+	r->flow_slot = bucket * FLOW_WAYS + best_way;
+	f = flow_at(r->flow_slot);
+	if (!f || !lock_take(&f->owner))
+		goto out;
+	if (best >> 32 == INSERT_SAME) {
+		bool live = !flow_is_tombstone(f) && f->state != FLOW_FREE &&
+			    !flow_is_expired(f, clock);
+
+		if (live || (over && !(f->reply & REPLY_COUNTED))) {
+			lock_release(&f->owner);
+			if (!live) /* live: another CPU was first */
+				result = INSERT_SOURCE_TUPLE;
+			goto out;
+		}
+	} else if (b->tags[best_way] && clock - f->seen <= FLOW_TIMEOUT_CLOSED &&
+		   (!b->evicted || seq_after(f->seen, b->evicted))) {
+		b->evicted = f->seen;
+	}
+	if (best >> 32 <= 1)
+		count(STAT_FLOW_EVICTED);
+	flow_reset(r, f, key, s, clock);
+	b->tags[best_way] = tag;
+	result = INSERT_OK;
 out:
 	lock_release(&b->lock);
-	return done;
+	return result;
 }
 
 #endif

@@ -48,7 +48,7 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 		verdict = transmit_on_timer(skb, r, f);
 	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD && f->state == FLOW_OPEN)
 		verdict = kick_head(skb, r, f);
-	lock_release(&f->owner);
+	flow_release(r, f);
 	if (verdict == VERDICT_REDIRECT)
 		bpf_clone_redirect(skb, r->out_ifindex, 0);
 	return 1;

@@ -99,7 +99,7 @@ __noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 
 			leg->state = LEG_DEAD;
 		}
 	}
-	lock_release(&f->owner);
+	flow_release(r, f);
 	return leg->state == LEG_DEAD ? best : LEG_WAYS;
 }
 

@@ -104,6 +104,11 @@ struct {
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, kicks_pending);
 /* The daemon serves kicks until then, ns of bpf_ktime_get_ns(). Writer: daemon. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u64, 1, kicks_served);
+MAP(BPF_MAP_TYPE_LRU_HASH, struct flow_key, struct relay, 1, relays);
+
+/* Flows that are not closed, by source: an IPv4 address or the first 64 bits of an IPv6 one.
+ * Writer: datapath. What falls out of it counts as 0. Size: loader. */
+MAP(BPF_MAP_TYPE_LRU_HASH, struct ip_addr, __u32, 1, sources);
 
 /* Next member of a pool (round robin), by pool id. Writer: datapath. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, 2 * MAX_POOLS, pool_cursors);

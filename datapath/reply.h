@@ -105,7 +105,7 @@ static __always_inline int reply_segment(struct __sk_buff *skb, struct run *r, s
 static __always_inline int reply_abort(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	f->state = FLOW_CLOSED;
-	f->reply = 0;
+	f->reply &= REPLY_COUNTED;
 	if (segment_to_client(r, f))
 		return drop(STAT_DROP_OTHER);
 	return segment_bare(skb, r, f->snd_nxt, f->rcv_nxt, TCP_RST | TCP_ACK);

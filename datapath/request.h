@@ -227,6 +227,8 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL, str
 		count(STAT_LEG_REUSED);
 		return request_accept(skb, r, f, leg);
 	}
+	if (!accept_has_mss(r, f->mss))
+		return request_error(r, f, CANNED_503, STAT_ERROR_MSS);
 	if (r->first && !r->stashed) { /* the packet begins before the leg does */
 		stash_renew(r, f);
 		if (!f->stash) {
@@ -299,10 +301,25 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 	return SCAN_POOL;
 }
 
+/* The error that answers the refused head in run.http. */
+static __always_inline __u32 request_canned(const struct run *r)
+{
+	switch (r->http.req.status) {
+	case 414:
+		return CANNED_414;
+	case 431:
+		return CANNED_431;
+	case 505:
+		return CANNED_505;
+	}
+	return CANNED_400;
+}
+
 /* A head at the cursor. Returns enum scan. */
 static __always_inline int request_head(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+	__u32 canned;
 
 	r->reply_flags = 0;
 	if (r->stashed && !st)
@@ -317,16 +334,8 @@ static __always_inline int request_head(struct __sk_buff *skb, struct run *r, st
 	case HTTP_INCOMPLETE:
 		return request_stash(skb, r, f);
 	}
-	switch (r->http.req.status) {
-	case 414:
-		return request_error(r, f, CANNED_414, STAT_ERROR_400);
-	case 431:
-		return request_error(r, f, CANNED_431, STAT_ERROR_431);
-	case 505:
-		return request_error(r, f, CANNED_505, STAT_ERROR_400);
-	default:
-		return request_error(r, f, CANNED_400, STAT_ERROR_400);
-	}
+	canned = request_canned(r);
+	return request_error(r, f, canned, canned == CANNED_431 ? STAT_ERROR_431 : STAT_ERROR_400);
 }
 
 /* Bytes of a body at the cursor. */

@@ -84,6 +84,7 @@ struct run {
 	__u32 reason;		    /* SCAN_POOL: counter that says why */
 	__u32 reply_flags;	    /* SCAN_ANSWER: enum reply_flag */
 	__u32 default_pool;	    /* of the VIP */
+	__u32 is_trusted;	    /* the client is in `trusted` */
 	__u32 label_off, label_len; /* rest of the host name being looked up */
 	/* Loop counters live here: on the stack each round would be a new state for the verifier.
 	 */
@@ -107,6 +108,9 @@ struct run {
 	struct leg_key leg_key;
 	struct leg_key open_key;
 	struct backend_addr_key backend_key;
+	struct flow_key relay_key;
+	struct relay relay_new;
+	struct ip_addr source;
 	struct bpf_sock_tuple tuple;
 	struct bpf_tcp_req_attrs attrs;
 	struct target target;
@@ -118,6 +122,7 @@ struct run {
 	struct host_key host_key;
 	__u8 piece[PIECE_BYTES + 8];
 	struct flow stateless; /* stands in for a flow where none may be spent */
+	struct leg relayed;    /* the same for a leg */
 	struct http_scratch http;
 	__u8 slack[STASH_PIECE]; /* behind http.buf: see forward_pieces() */
 };

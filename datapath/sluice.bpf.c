@@ -3,63 +3,81 @@
  * The programs. Each finds out what a packet is, calls the room that knows what to do with it, and
  * lets verdict_finish() act. All of them return TCX_NEXT for what is not ours.
  */
-#include "backend.h"
-#include "client.h"
 #include "icmp.h"
 #include "kick.h"
+#include "relay_packet.h"
 
 static __always_inline bool addr_is_vip(const struct ip_addr *addr)
 {
 	return bpf_map_lookup_elem(&vip_addrs, addr);
 }
 
-/* No room for a flow: the handshake's ACK is forgotten, the request gets 503 without a flow. */
-static __always_inline int uplink_full(struct __sk_buff *skb, struct run *r,
-				       const struct flow_key *key, const struct uplink *uplink)
+static __always_inline bool uplink_trusts(struct run *r)
 {
-	struct flow *f = &r->stateless;
-
-	count(STAT_FLOW_FULL);
-	if (!r->pkt.payload_len)
-		return VERDICT_DROP;
-	__builtin_memset(f, 0, sizeof(*f));
-	__builtin_memcpy(&f->key, key, sizeof(*key));
-	client_begin(r, f, uplink->mtu);
-	f->uplink = uplink->id;
-	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
-	f->rcv_nxt = r->pkt.seq + r->pkt.payload_len;
-	r->reply_flags = 0;
-	count(STAT_ERROR_503);
-	return open_error(skb, r, f, CANNED_503);
+	r->cidr_key.prefixlen = 128;
+	r->cidr_key.addr = r->pkt.src;
+	return bpf_map_lookup_elem(&trusted, &r->cidr_key);
 }
 
-/* A segment that belongs to no flow: the last step of a handshake, or a stranger. */
+/* A connection without a flow: the last step of its handshake, or its first request. */
+static __always_inline int uplink_begin(struct __sk_buff *skb, struct run *r, struct flow_key *key,
+					struct uplink *uplink)
+{
+	int inserted, verdict;
+	struct flow *f;
+
+	r->is_trusted = uplink_trusts(r);
+	inserted = flow_insert(r, key);
+	switch (inserted) {
+	case INSERT_OK:
+		break;
+	case INSERT_REPLAY:
+		return drop(STAT_COOKIE_REPLAY);
+	case INSERT_FULL:
+		count(STAT_FLOW_FULL);
+		return relay_full(skb, r, uplink, true);
+	case INSERT_SOURCE:
+	case INSERT_SOURCE_TUPLE:
+		count(STAT_SOURCE_FULL);
+		return relay_full(skb, r, uplink, inserted == INSERT_SOURCE);
+	default:
+		return drop(STAT_OWNER_BUSY);
+	}
+	f = flow_at(r->flow_slot);
+	if (!f)
+		return VERDICT_DROP;
+	client_begin(r, f, uplink->mtu);
+	r->uplink = uplink->id;
+	f->uplink = uplink->id;
+	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
+	count(STAT_COOKIE_OK);
+	verdict = client_flow(skb, r, f);
+	flow_release(r, f);
+	return verdict;
+}
+
+/* A segment that belongs to no flow: the last step of a handshake, a relayed connection's, or a
+ * stranger. */
 static __always_inline int uplink_unknown(struct __sk_buff *skb, struct run *r,
-					  struct flow_key *key, const struct uplink *uplink)
+					  const struct settings *s, struct flow_key *key,
+					  struct uplink *uplink)
 {
 	struct pkt *p = &r->pkt;
 	int verdict, cookie = 0;
-	struct flow *f;
 
-	if (p->flags & TCP_ACK && !(p->flags & TCP_RST))
-		cookie = cookie_check(r);
-	if (cookie > 0) {
-		if (!flow_insert(r, key))
-			return uplink_full(skb, r, key, uplink);
-		f = flow_at(r->flow_slot);
-		if (!f)
-			return VERDICT_DROP;
-		client_begin(r, f, uplink->mtu);
-		r->uplink = uplink->id;
-		f->uplink = uplink->id;
-		__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
-		count(STAT_COOKIE_OK);
-		verdict = client_flow(skb, r, f);
-		lock_release(&f->owner);
-		return verdict;
+	if (s->flags & SETTINGS_RELAY) {
+		verdict = relay_client(skb, r, uplink);
+		if (verdict != VERDICT_GO)
+			return verdict;
 	}
+	if (p->flags & TCP_ACK && !(p->flags & TCP_RST))
+		cookie = cookie_try(r);
+	if (cookie > 0)
+		return uplink_begin(skb, r, key, uplink);
 	if (handshake_has_socket(skb, r))
 		return VERDICT_NEXT;
+	if (cookie == COOKIE_LIMITED)
+		return drop(STAT_COOKIE_LIMITED);
 	if (cookie < 0 && p->payload_len)
 		return drop(STAT_OUT_OF_ORDER); /* the first segment will be repeated */
 	count(STAT_COOKIE_BAD);
@@ -82,7 +100,7 @@ static __always_inline bool uplink_reuses(struct run *r, struct flow *f)
 	if (!flow_is_tombstone(f) || p->flags & TCP_RST ||
 	    !(seq_after(p->seq, f->rcv_nxt) || (p->has_ts && seq_after(p->tsval, f->ts_recent))))
 		return false;
-	return p->flags & TCP_SYN || cookie_check(r) > 0;
+	return p->flags & TCP_SYN || cookie_try(r) > 0;
 }
 
 /* True if the flow's last packet came in here too: the lookup of the uplink can be spared. */
@@ -115,13 +133,13 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 	if (f && !lock_take(&f->owner))
 		return drop(STAT_OWNER_BUSY);
 	if (f && (!flow_matches(r, f, key) || uplink_reuses(r, f))) {
-		lock_release(&f->owner);
+		flow_release(r, f);
 		f = NULL;
 	}
 	if (f && (f->state == FLOW_CLOSED || uplink_is_same(skb, f))) {
 		r->uplink = f->uplink;
 		verdict = client_flow(skb, r, f);
-		lock_release(&f->owner);
+		flow_release(r, f);
 		return verdict;
 	}
 	ifindex = skb->ifindex;
@@ -130,7 +148,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 		if (uplink)
 			r->uplink = uplink->id;
 		verdict = uplink ? client_flow(skb, r, f) : VERDICT_NEXT;
-		lock_release(&f->owner);
+		flow_release(r, f);
 		return verdict;
 	}
 	if (!uplink)
@@ -139,7 +157,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 		return drop(STAT_DROP_SPOOFED);
 	if ((p->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
 		return handshake_syn(skb, r, uplink->mtu);
-	return uplink_unknown(skb, r, key, uplink);
+	return uplink_unknown(skb, r, s, key, uplink);
 }
 
 /* The backend at an address and port; without address: the local backend on that port. */
@@ -153,6 +171,18 @@ static __always_inline __u32 *backend_id(struct run *r, const struct ip_addr *ad
 		__builtin_memset(&key->addr, 0, sizeof(key->addr));
 	key->port = port;
 	return bpf_map_lookup_elem(&backend_addrs, key);
+}
+
+/* The first packet of a relayed connection on a local backend, second pass. */
+static __always_inline int uplink_local_relay(struct __sk_buff *skb, struct run *r, __u32 id)
+{
+	switch (relay_accept(skb, r, id)) {
+	case ACCEPT_OK:
+		return VERDICT_NEXT;
+	case ACCEPT_REFUSED:
+		return relay_bounce(skb, r, id, true);
+	}
+	return drop(STAT_DROP_STALE);
 }
 
 /* The opening packet of a leg on a local backend, second pass: made from a stash. */
@@ -171,11 +201,11 @@ static __always_inline int uplink_local(struct __sk_buff *skb, struct run *r)
 	leg_key_make(key, &p->src, p->sport, *id);
 	leg = leg_find(s, key);
 	if (!leg || leg->state != LEG_OPENING)
-		return VERDICT_NEXT;
+		return uplink_local_relay(skb, r, *id);
 	r->flow_slot = leg->flow;
 	f = flow_at(r->flow_slot);
 	if (!f || f->gen != leg->flow_gen)
-		return drop(STAT_DROP_STALE);
+		return uplink_local_relay(skb, r, *id);
 	r->seg.src = p->src;
 	r->seg.dst = p->dst;
 	r->seg.sport = p->sport;
@@ -195,7 +225,7 @@ static __always_inline int uplink_local(struct __sk_buff *skb, struct run *r)
 		result = open_refused(skb, r, f);
 	else
 		result = drop(STAT_DROP_STALE);
-	lock_release(&f->owner);
+	flow_release(r, f);
 	return result;
 }
 
@@ -234,6 +264,32 @@ int uplink_ingress(struct __sk_buff *skb)
 	return verdict_finish(skb, r, verdict);
 }
 
+/* A packet from backend `id` to a client: of a leg, or of a relayed connection. */
+static __always_inline int return_packet(struct __sk_buff *skb, struct run *r, __u32 id, bool local)
+{
+	int verdict = backend_packet(skb, r, id, local), relayed;
+
+	if (verdict != VERDICT_NO_LEG && verdict != VERDICT_OLD_LEG)
+		return verdict;
+	relayed = relay_return(skb, r, id, local);
+	if (relayed != VERDICT_GO)
+		return relayed;
+	return verdict == VERDICT_OLD_LEG ? backend_reset(skb, r, local) : VERDICT_NEXT;
+}
+
+/* A hand-over that backend `id` sent back. */
+static __always_inline int return_bounce(struct __sk_buff *skb, struct run *r, __u32 id)
+{
+	int verdict = backend_bounce(skb, r, id), relayed;
+
+	if (verdict != VERDICT_NO_LEG && verdict != VERDICT_OLD_LEG)
+		return verdict;
+	relayed = relay_bounce(skb, r, id, false);
+	if (relayed != VERDICT_GO)
+		return relayed;
+	return verdict == VERDICT_OLD_LEG ? drop(STAT_DROP_FORGED) : VERDICT_NEXT;
+}
+
 /* Only attached where a backend lives in the gateway's own netns. */
 SEC("tc")
 int uplink_egress(struct __sk_buff *skb)
@@ -246,7 +302,7 @@ int uplink_egress(struct __sk_buff *skb)
 	id = backend_id(r, NULL, r->pkt.sport);
 	if (!id || !addr_is_vip(&r->pkt.src))
 		return TCX_NEXT;
-	return verdict_finish(skb, r, backend_packet(skb, r, *id, true));
+	return verdict_finish(skb, r, return_packet(skb, r, *id, true));
 }
 
 SEC("tc")
@@ -259,13 +315,30 @@ int backend_return(struct __sk_buff *skb)
 		return TCX_NEXT;
 	id = backend_id(r, &r->pkt.src, r->pkt.sport);
 	if (id)
-		return verdict_finish(skb, r, backend_packet(skb, r, *id, false));
+		return verdict_finish(skb, r, return_packet(skb, r, *id, false));
 	if (addr_is_vip(&r->pkt.src))
 		return verdict_finish(skb, r, drop(STAT_DROP_FORGED));
 	id = backend_id(r, &r->pkt.dst, r->pkt.dport);
 	if (id)
-		return verdict_finish(skb, r, backend_bounce(skb, r, *id));
+		return verdict_finish(skb, r, return_bounce(skb, r, *id));
 	return TCX_NEXT;
+}
+
+/* A packet of a leg that is opening, where it becomes a socket. */
+static __always_inline int accept_leg(struct __sk_buff *skb, struct run *r, const struct flow *f,
+				      const struct leg *leg)
+{
+	int result;
+
+	if (r->pkt.flags & (TCP_SYN | TCP_RST))
+		return ACCEPT_OK;
+	r->seg.src = r->pkt.src;
+	r->seg.dst = r->pkt.dst;
+	r->seg.sport = r->pkt.sport;
+	r->seg.dport = r->pkt.dport;
+	r->seg.seq = r->pkt.seq;
+	result = accept_packet(skb, r, f, leg);
+	return result == ACCEPT_CLOSING ? accept_over_closing(skb, r) : result;
 }
 
 SEC("tc")
@@ -290,19 +363,11 @@ int backend_accept(struct __sk_buff *skb)
 	key = &r->leg_key;
 	leg_key_make(key, &r->pkt.src, r->pkt.sport, *id);
 	leg = leg_find(s, key);
-	if (!leg || leg->state != LEG_OPENING || r->pkt.flags & (TCP_SYN | TCP_RST))
-		return TCX_NEXT;
-	f = flow_at(leg->flow);
-	if (!f || f->gen != leg->flow_gen)
-		return TCX_NEXT;
-	r->seg.src = r->pkt.src;
-	r->seg.dst = r->pkt.dst;
-	r->seg.sport = r->pkt.sport;
-	r->seg.dport = r->pkt.dport;
-	r->seg.seq = r->pkt.seq;
-	result = accept_packet(skb, r, f, leg);
-	if (result == ACCEPT_CLOSING)
-		result = accept_over_closing(skb, r);
+	f = leg && leg->state == LEG_OPENING ? flow_at(leg->flow) : NULL;
+	if (f && f->gen == leg->flow_gen)
+		result = accept_leg(skb, r, f, leg);
+	else
+		result = relay_accept(skb, r, *id);
 	switch (result) {
 	case ACCEPT_OK:
 		return TCX_NEXT;

@@ -202,7 +202,7 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 {
 	struct object *o;
 
-	f->reply = REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
+	f->reply = (f->reply & REPLY_COUNTED) | REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
 	o = reply_object(f);
 	if (!o)
 		return reply_abort(skb, r, f);

@@ -44,7 +44,8 @@ vanished() {
 }
 
 {
-	conf_gateway "flows = $FLOWS"
+	conf_gateway "flows = $FLOWS
+source-flows = 0"
 	conf_backends '' ''
 	conf_pools 'default = yes'
 	conf_components

@@ -292,3 +292,40 @@ TEST(wrong_family, "an IPv6 client does not reach a backend without an IPv6 addr
 	client_expect_object(&c, client_say(&c, GET("/1/a")), SLOT_ERRORS + CANNED_503, true,
 			     false);
 }
+
+struct small_row {
+	const char *name;
+	bool v6;
+	uint16_t mss;
+	bool is_taken;
+};
+
+static const struct small_row small_rows[] = {
+	{ "IPv4, 536", false, 536, true },
+	{ "IPv4, 535", false, 535, false },
+	{ "IPv6, 1220", true, 1220, true },
+	{ "IPv6, 1219", true, 1219, false },
+};
+
+/* A socket that is made of a request has no smaller MSS: its segments would not get through. */
+TEST_ROWS(small_mss, "MSS that a backend's socket cannot have: 503, components are served",
+	  small_rows)
+{
+	static const char get[] = "GET /1/a HTTP/1.1\r\nHost: a\r\n\r\n";
+	const struct small_row *row = row_;
+	struct result *r;
+	struct client c;
+
+	client_init(&c, row->v6);
+	c.mss = row->mss;
+	client_connect(&c);
+	r = client_say(&c, "GET /moved HTTP/1.1\r\nHost: a\r\n\r\n");
+	client_expect_object(&c, r, SLOT_MOVED, false, false);
+	r = client_say(&c, get);
+	if (row->is_taken) {
+		expect_out(r, NET_NODE1);
+		return;
+	}
+	expect_counts(r, "ERROR_MSS");
+	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, false);
+}

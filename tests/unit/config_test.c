@@ -46,6 +46,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config->gateway.n_uplinks, 1);
 	assert_int_equal(config->gateway.n_vips, 1);
 	assert_int_equal(config->gateway.flows, 262144);
+	assert_int_equal(config->gateway.source_flows, 65536);
 	assert_int_equal(config->gateway.n_trusted, 0);
 	assert_false(config->gateway.forwarded_pass);
 	assert_int_equal(config->gateway.mark_base, 0x5c000000);
@@ -79,6 +80,7 @@ static void test_gateway_fields(void **state)
 		"vip=10.80.9.9:80,\r\n"
 		"# between\r\n"
 		"\t[fd80:9::9]:8080\r\n"
+		"source-flows = 0x20\r\n"
 		"flows = 100\r\n"
 		"trusted = 10.0.0.0/8, fd00::/8, 192.0.2.1, 2001:db8::1, 0.0.0.0/0\r\n"
 		"forwarded = pass\r\n"
@@ -101,6 +103,7 @@ static void test_gateway_fields(void **state)
 	assert_true(IN6_IS_ADDR_V4MAPPED(&gateway->vips[0].addr));
 	assert_endpoint(&gateway->vips[1], "[fd80:9::9]:8080");
 	assert_int_equal(gateway->flows, 128);
+	assert_int_equal(gateway->source_flows, 32);
 	assert_int_equal(gateway->n_trusted, 5);
 	assert_int_equal(gateway->trusted[0].prefixlen, 104);
 	assert_true(IN6_IS_ADDR_V4MAPPED(&gateway->trusted[0].addr));
@@ -119,6 +122,18 @@ static void test_gateway_fields(void **state)
 	assert_true(gateway->has_metrics);
 	assert_endpoint(&gateway->metrics, "[::]:9464");
 	assert_string_equal(gateway->instance, "shop-1");
+	config_free(config);
+}
+
+static void test_source_flows(void **state)
+{
+	struct config *config = load_good(GW "flows = 1000\n");
+
+	(void)state;
+	assert_int_equal(config->gateway.source_flows, 256); /* of 1024 */
+	config_free(config);
+	config = load_good(GW "source-flows = 0\n");
+	assert_int_equal(config->gateway.source_flows, 0);
 	config_free(config);
 }
 
@@ -303,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_component_rows),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_gateway_fields),
+		cmocka_unit_test(test_source_flows),
 		cmocka_unit_test(test_backend_and_pool_fields),
 		cmocka_unit_test(test_route_fields),
 		cmocka_unit_test(test_component_fields),

@@ -274,6 +274,7 @@ static void test_fixed_keys(void **state)
 	new = old;
 	new.gateway.n_vips = 7;
 	new.gateway.forwarded_pass = true;
+	new.gateway.source_flows = 5;
 	assert_null(plan_fixed_key(&old, &new));
 }
 

@@ -332,6 +332,9 @@ static void reset_connections(void)
 	forget_kicks();
 	array_clear("rst_budgets", 8 * cpus, 1);
 	room_serve_kicks(true);
+	array_clear("cookie_budgets", 8, 1);
+	map_clear("relays");
+	map_clear("sources");
 }
 
 void room_reset(void)

@@ -19,6 +19,7 @@ struct btf;
 #define ROOM_LEG_BUCKETS 8
 #define ROOM_STASHES 8
 #define ROOM_SENDERS 8
+#define ROOM_RELAYS 4096 /* and sources */
 #define ROOM_EPOCH 4
 #define ROOM_ANY 0x40001 /* scope of routes without a host */
 

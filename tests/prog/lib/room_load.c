@@ -56,7 +56,9 @@ void room_setup(void)
 	    bpf_map__set_max_entries(skel->maps.leg_buckets, ROOM_LEG_BUCKETS) ||
 	    bpf_map__set_max_entries(skel->maps.legs, ROOM_LEG_BUCKETS * LEG_WAYS) ||
 	    bpf_map__set_max_entries(skel->maps.stashes, ROOM_STASHES) ||
-	    bpf_map__set_max_entries(skel->maps.senders, ROOM_SENDERS) || sluice_bpf__load(skel))
+	    bpf_map__set_max_entries(skel->maps.senders, ROOM_SENDERS) ||
+	    bpf_map__set_max_entries(skel->maps.relays, ROOM_RELAYS) ||
+	    bpf_map__set_max_entries(skel->maps.sources, ROOM_RELAYS) || sluice_bpf__load(skel))
 		check_die("cannot load the programs: %s", strerror(errno));
 	room_make_region();
 	run_setup();
