@@ -403,24 +403,28 @@ struct step {
 	void (*make)(struct conn *k, struct job *a, struct job *b);
 	int requests, hits, opened; /* of one connection */
 	bool is_settled;	    /* the first packet comes once more, alone */
+	bool is_crossed;	    /* the second packet is that of the next connection */
+	bool is_probe;		    /* exactly one kick has something to do */
 };
 
 static const struct step script[] = {
-	{ "the handshake's ACK and its twin", step_handshake, 0, 0, 0, false },
-	{ "the request that opens a leg, and its twin", step_leg1, 1, 0, 1, true },
-	{ "its response, and the request again", step_response1, 0, 0, 0, true },
-	{ "a component, and the leg's probe", step_hit, 1, 1, 0, true },
-	{ "a second leg opens, twice", step_leg2, 1, 0, 1, true },
-	{ "its response, and the first leg's probe", step_response2, 0, 0, 0, true },
-	{ "back to the first leg, and the second's probe", step_resume1, 1, 0, 0, true },
-	{ "its response, twice", step_response3, 0, 0, 0, true },
-	{ "a long component, twice", step_long, 1, 1, 0, true },
-	{ "a kick and an ACK", step_kick, 0, 0, 0, false },
-	{ "a kick, twice", step_kicks, 0, 0, 0, false },
-	{ "the last ACK and a kick", step_acked, 0, 0, 0, true },
-	{ "back to the second leg, and the first's probe", step_resume2, 1, 0, 0, true },
-	{ "its response and an ACK", step_response4, 0, 0, 0, true },
-	{ "reset", step_reset, 0, 0, 0, false },
+	{ "the handshake's ACK and its twin", step_handshake, 0, 0, 0, false, false, false },
+	{ "the request that opens a leg, and its twin", step_leg1, 1, 0, 1, true, false, false },
+	{ "its response, and the request again", step_response1, 0, 0, 0, true, false, false },
+	{ "a component, and the leg's probe", step_hit, 1, 1, 0, true, false, false },
+	{ "second legs open", step_leg2, 1, 0, 1, true, true, false },
+	{ "its response, and the first leg's probe", step_response2, 0, 0, 0, true, false, false },
+	{ "back to the first leg, and the second's probe", step_resume1, 1, 0, 0, true, false,
+	  false },
+	{ "its response, twice", step_response3, 0, 0, 0, true, false, false },
+	{ "a long component, twice", step_long, 1, 1, 0, true, false, false },
+	{ "a kick and an ACK", step_kick, 0, 0, 0, false, false, false },
+	{ "a kick, twice", step_kicks, 0, 0, 0, false, false, true },
+	{ "the last ACK and a kick", step_acked, 0, 0, 0, true, false, false },
+	{ "back to the second leg, and the first's probe", step_resume2, 1, 0, 0, true, false,
+	  false },
+	{ "its response and an ACK", step_response4, 0, 0, 0, true, false, false },
+	{ "reset", step_reset, 0, 0, 0, false, false, false },
 };
 
 static void expect_counter(const char *name, uint32_t id, uint64_t before, int wanted)
@@ -432,7 +436,8 @@ static void expect_counter(const char *name, uint32_t id, uint64_t before, int w
 static void run_step(const struct step *step, size_t batch)
 {
 	uint64_t requests = counter(STAT_REQUESTS), hits = counter(STAT_HIT),
-		 opened = counter(STAT_LEG_NEW), cookies = counter(STAT_COOKIE_OK);
+		 opened = counter(STAT_LEG_NEW), cookies = counter(STAT_COOKIE_OK),
+		 probes = counter(STAT_PROBES);
 	int i;
 
 	snprintf(where, sizeof(where), "connections %zu to %zu: %s", batch * BATCH,
@@ -440,6 +445,8 @@ static void run_step(const struct step *step, size_t batch)
 	check_step("%s", where);
 	for (i = 0; i < BATCH; i++)
 		step->make(&conns[i], &jobs[0][i], &jobs[1][i]);
+	for (i = 0; i < BATCH && step->is_crossed; i++)
+		jobs[1][i] = jobs[0][(i + 1) % BATCH];
 	pair_run(jobs[0], jobs[1], BATCH);
 	for (i = 0; i < BATCH; i++) {
 		expect_job(&jobs[0][i]);
@@ -453,6 +460,8 @@ static void run_step(const struct step *step, size_t batch)
 	expect_counter("requests", STAT_REQUESTS, requests, step->requests * BATCH);
 	expect_counter("hits", STAT_HIT, hits, step->hits * BATCH);
 	expect_counter("legs opened", STAT_LEG_NEW, opened, step->opened * BATCH);
+	if (step->is_probe)
+		expect_counter("probes", STAT_PROBES, probes, BATCH);
 	if (step->make == step_handshake)
 		expect_counter("cookies", STAT_COOKIE_OK, cookies, BATCH);
 }
