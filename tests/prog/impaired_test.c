@@ -15,7 +15,7 @@
 #define QUEUE_MAX 4096
 #define EVENTS_MAX 60000
 #define QUIETS_MAX 1000 /* times that nothing was under way any more */
-#define CASES 60
+#define CASES 40
 
 struct range {
 	uint32_t from, to;
