@@ -232,7 +232,8 @@ static __always_inline void recovery_advance(struct run *r, struct flow *f, stru
 	if (f->flags & FLOW_SACK && (s->sacked || f->flags & FLOW_RECOVERY))
 		recovery_delivered(r, s, gone & ~s->sacked);
 	s->sacked &= ~gone;
-	s->lost &= ~gone;
+	/* A block that was sent in part is not gone, though nothing of it is missing. */
+	s->lost = f->snd_una == f->snd_nxt ? 0 : s->lost & ~gone;
 	/* The probe has filled the hole in silence: a loss all the same (RFC 8985, 7.4). */
 	if (s->flags & SENDER_REPEATED && !seq_before(f->snd_una, s->probe) &&
 	    !recovery_is_dsack(r) && !(f->flags & FLOW_RECOVERY)) {

@@ -372,7 +372,10 @@ static __always_inline int transmit_probe(struct __sk_buff *skb, struct run *r, 
 					  struct sender *s)
 {
 	__u64 out = recovery_out(r, f, s);
+	int sent = out ? 0 : transmit_pump(skb, r, f);
 
+	if (sent)
+		return sent;
 	if (!out) {
 		s->backoff += s->backoff < 255;
 		if (segment_to_client(r, f))
@@ -389,6 +392,7 @@ static __always_inline int transmit_probe(struct __sk_buff *skb, struct run *r, 
 	s->flags |= SENDER_PROBED;
 	r->tx_left = 0;
 	r->tx_fin = 0;
+	recovery_pipe(r, f, s);
 	transmit_pick_new(r, f, s);
 	if (!r->tx_left) {
 		transmit_pick_tail(r, f, s, 63 - __builtin_clzll(out | 1));
