@@ -24,7 +24,8 @@
 #define NICE (-10) /* a tail is late already when the kick comes */
 
 /* What the program gets: a frame of the flow's family, of which it keeps nothing. */
-struct template {
+struct template
+{
 	struct ethhdr eth;
 	union {
 		struct {
@@ -36,7 +37,8 @@ struct template {
 			struct tcphdr tcp;
 		} __attribute__((packed)) v6;
 	};
-} __attribute__((packed));
+}
+__attribute__((packed));
 
 struct kicker {
 	pthread_t thread;

@@ -58,9 +58,8 @@ static bool has_own_size(const struct sluice_bpf *skel, const struct bpf_map *ma
 {
 	return map == skel->maps.flow_buckets || map == skel->maps.flows ||
 	       map == skel->maps.leg_buckets || map == skel->maps.legs ||
-	       map == skel->maps.stashes || map == skel->maps.senders ||
-	       map == skel->maps.relays || map == skel->maps.sources ||
-	       map == skel->maps.counters;
+	       map == skel->maps.stashes || map == skel->maps.senders || map == skel->maps.relays ||
+	       map == skel->maps.sources || map == skel->maps.counters;
 }
 
 static uint32_t hash_map(const struct sluice_bpf *skel, const struct bpf_map *map, uint32_t hash)

@@ -77,16 +77,16 @@ struct uplink_dev {
 
 /* `settings`: ARRAY of 1. Writer: daemon; `epoch` and `any_scope` are switched by one update. */
 struct settings {
-	__u64 seed[2];	     /* keys the flow and leg hash; written once, when the map is made */
-	__u32 epoch;	     /* configuration epoch: part of every host key, high bits of scopes */
-	__u32 any_scope;     /* scope of routes without a host */
-	__u32 flags;	     /* enum settings_flag */
-	__u32 flow_mask;     /* buckets of `flow_buckets` - 1 */
-	__u32 leg_mask;	     /* buckets of `leg_buckets` - 1 */
-	__u32 stash_mask;    /* elements of `stashes` - 1 */
-	__u32 sender_mask;   /* elements of `senders` - 1 */
+	__u64 seed[2];	   /* keys the flow and leg hash; written once, when the map is made */
+	__u32 epoch;	   /* configuration epoch: part of every host key, high bits of scopes */
+	__u32 any_scope;   /* scope of routes without a host */
+	__u32 flags;	   /* enum settings_flag */
+	__u32 flow_mask;   /* buckets of `flow_buckets` - 1 */
+	__u32 leg_mask;	   /* buckets of `leg_buckets` - 1 */
+	__u32 stash_mask;  /* elements of `stashes` - 1 */
+	__u32 sender_mask; /* elements of `senders` - 1 */
 	__u32 header_timeout_ms; /* for a whole header block, from its first byte on */
-	__u32 error_slot[8]; /* object slots of the canned errors, by enum canned */
+	__u32 error_slot[8];	 /* object slots of the canned errors, by enum canned */
 	__u32 error_gen[8];
 	__u32 source_flows; /* connections that one source may have; 0: as many as it likes */
 	__u32 pad;

@@ -117,7 +117,7 @@ struct flow {
  */
 #define SENDER_BLOCKS 64
 enum sender_flag {
-	SENDER_PROBED = 1 << 0, /* a probe is out: the next expiry is a timeout */
+	SENDER_PROBED = 1 << 0,	  /* a probe is out: the next expiry is a timeout */
 	SENDER_REPEATED = 1 << 1, /* ... and it was a repetition that ended at `probe` */
 };
 struct sender {
@@ -133,11 +133,11 @@ struct sender {
 	__u64 lost;	   /* bit n: block n is lost and must be sent again */
 	__u32 timed;
 	__u32 probe;
-	__u32 block;	/* bytes */
-	__u8 flags;	/* enum sender_flag */
-	__u8 backoff;	/* timeouts since the last progress */
-	__u8 sent;	/* transmissions of blocks, modulo 256 */
-	__u8 delivered; /* number of the latest transmission that has arrived */
+	__u32 block;		   /* bytes */
+	__u8 flags;		   /* enum sender_flag */
+	__u8 backoff;		   /* timeouts since the last progress */
+	__u8 sent;		   /* transmissions of blocks, modulo 256 */
+	__u8 delivered;		   /* number of the latest transmission that has arrived */
 	__u8 order[SENDER_BLOCKS]; /* number of each block's last transmission */
 };
 /* The timer stands apart: the verifier lets nobody touch it but the timer's own helpers. */

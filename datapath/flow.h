@@ -119,8 +119,7 @@ static __always_inline bool flow_is_expired(const struct flow *f, __u32 clock)
 		return false;
 	if (flow_is_tombstone(f) || f->state == FLOW_CLOSING)
 		return age > FLOW_TIMEOUT_CLOSED;
-	if (f->phase == REQUEST_START && !(f->reply & ~REPLY_COUNTED) &&
-	    !(f->flags & FLOW_PINNED))
+	if (f->phase == REQUEST_START && !(f->reply & ~REPLY_COUNTED) && !(f->flags & FLOW_PINNED))
 		return age > FLOW_TIMEOUT_HEAD;
 	return age > (flow_is_idle(f) ? FLOW_TIMEOUT_IDLE : FLOW_TIMEOUT_BUSY);
 }

@@ -11,8 +11,8 @@
 #include "reply.h"
 #include "sender.h"
 
-#define DUP_THRESHOLD 3	    /* RFC 5681, 3.2 */
-#define SLOW_START_LIMIT 8  /* segments of growth per ACK (RFC 9406, 4.2) */
+#define DUP_THRESHOLD 3	   /* RFC 5681, 3.2 */
+#define SLOW_START_LIMIT 8 /* segments of growth per ACK (RFC 9406, 4.2) */
 #define MIN_SSTHRESH (2 * CWND_UNIT)
 
 static __always_inline __u64 bits_below(__u32 n)

@@ -98,7 +98,7 @@ struct run {
 	__u32 pipe;    /* segments under way */
 	__u32 urgent;  /* one lost block goes out whatever the window says */
 	__u32 block_at;
-	__s32 picked;  /* pool_pick(): the first of two candidates */
+	__s32 picked; /* pool_pick(): the first of two candidates */
 	__u32 picked_latency;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes.
 	 */

@@ -12,11 +12,11 @@
 
 #define SENDER_WAYS 4
 #define MSEC 1000000ULL
-#define RTT_UNKNOWN (1000 * MSEC) /* RFC 6298, 2.1 */
-#define RTO_MIN (200 * MSEC)	  /* as Linux: TCP_RTO_MIN, include/net/tcp.h */
-#define RTO_BACKOFF_MAX 5	  /* 6.4 s where the round trip is short */
-#define PROBE_MARGIN (2 * MSEC)	  /* TCP_TIMEOUT_MIN */
-#define PROBE_ACK_DELAY (50 * MSEC) /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
+#define RTT_UNKNOWN (1000 * MSEC)     /* RFC 6298, 2.1 */
+#define RTO_MIN (200 * MSEC)	      /* as Linux: TCP_RTO_MIN, include/net/tcp.h */
+#define RTO_BACKOFF_MAX 5	      /* 6.4 s where the round trip is short */
+#define PROBE_MARGIN (2 * MSEC)	      /* TCP_TIMEOUT_MIN */
+#define PROBE_ACK_DELAY (50 * MSEC)   /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
 #define SENDER_GIVE_UP (60000 * MSEC) /* no byte acknowledged for so long */
 #define KICK_RETRY (200 * MSEC)	      /* a kick that nobody has served */
 

@@ -66,8 +66,8 @@ static __always_inline void transmit_pick_new(struct run *r, struct flow *f, str
 }
 
 /* Sends the segment that was chosen, as a clone. 0, -1 or REPLY_STALE. */
-__noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
-				struct sender *s NONNULL)
+__noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL,
+				struct flow *f NONNULL, struct sender *s NONNULL)
 {
 	__u32 n = r->tx_left < reply_mss(f) ? r->tx_left : reply_mss(f);
 	__u32 end = r->tx_seq + n, ack = f->rcv_nxt - f->req_len;
@@ -115,7 +115,8 @@ __noinline int transmit_pump(struct __sk_buff *skb, struct run *r NONNULL, struc
 	r->tx_fin = 0;
 	for (r->sent = 0; r->sent < TRANSMIT_MAX && can_loop; r->sent++) {
 		if (!r->tx_left) {
-			if ((r->pipe + 1) * CWND_UNIT > f->cwnd && (r->sent || !r->urgent || !s->lost))
+			if ((r->pipe + 1) * CWND_UNIT > f->cwnd &&
+			    (r->sent || !r->urgent || !s->lost))
 				break;
 			if (s->lost)
 				transmit_pick_lost(r, f, s);
