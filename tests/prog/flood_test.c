@@ -58,12 +58,15 @@ TEST(budget, "too many wrong cookies: data without a flow is not taken, the pure
 
 TEST(budget_next, "in the next tick data is taken again")
 {
-	struct client c;
+	struct client c, stranger;
 
 	client_init(&c, true);
 	client_syn(&c);
 	use_budget_up();
 	next_tick();
+	client_init(&stranger, false);
+	client_forge_ack(&stranger);
+	expect_counts(client_ack(&stranger), "COOKIE_BAD RST_SENT");
 	expect_counts(client_say(&c, GET("/small")), "COOKIE_OK REQUESTS HIT");
 }
 

@@ -366,6 +366,23 @@ TEST_ROWS(reuse, "the client's next connection of the same tuple", reuse_rows)
 	expect_verdict(r, DROP);
 }
 
+TEST(forged_reuse, "a forged ACK with numbers of a younger connection does not end a relay")
+{
+	struct client c, stranger;
+	struct result *r;
+	struct node n;
+
+	open_relay(&c, &n);
+	stranger = c;
+	stranger.seq += 100000;
+	stranger.tsecr += 1u << 30; /* of a clock ahead of the SYN-ACK that began the relay */
+	client_forge_ack(&stranger);
+	r = client_send(&stranger, TCP_ACK, GET("/b"), strlen(GET("/b")));
+	expect_verdict(r, DROP);
+	expect_counts(r, "OUT_OF_ORDER");
+	node_expect_text(&n, client_say(&c, GET("/b")), GET("/b"));
+}
+
 struct again_row {
 	const char *name;
 	bool is_closed;
