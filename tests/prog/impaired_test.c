@@ -29,8 +29,8 @@ static int n_segments, n_acks;
 
 static struct {
 	uint64_t random;
-	int loss, reorder, dup, stall;	     /* per mille */
-	uint32_t rcv_nxt, edge, fin; /* fin: 1 if the answer ends with FIN */
+	int loss, reorder, dup, stall; /* per mille */
+	uint32_t rcv_nxt, edge, fin;   /* fin: 1 if the answer ends with FIN */
 	uint32_t window;
 	bool is_stalled, is_req_acked, is_served;
 	struct range last; /* what came last */
