@@ -115,7 +115,8 @@ __noinline int transmit_pump(struct __sk_buff *skb, struct run *r NONNULL, struc
 	r->tx_fin = 0;
 	for (r->sent = 0; r->sent < TRANSMIT_MAX && can_loop; r->sent++) {
 		if (!r->tx_left) {
-			if ((r->pipe + 1) * CWND_UNIT > f->cwnd && (r->sent || !r->urgent || !s->lost))
+			if ((r->pipe + 1) * CWND_UNIT > f->cwnd &&
+			    (r->sent || !r->urgent || !s->lost))
 				break;
 			if (s->lost)
 				transmit_pick_lost(r, f, s);
