@@ -37,7 +37,8 @@ static struct {
 	uint8_t have[BODY_MAX + HEAD_MAX + 1];
 	int unacked;
 	long sent_bytes;
-	int drop; /* this transmission is lost, if it is not 0 */
+	uint32_t top; /* end of what has been sent */
+	int drop;     /* this transmission is lost, if it is not 0 */
 	int quiets, events;
 } sim;
 
@@ -64,6 +65,8 @@ static void segment_out(const struct packet *p)
 		download_expect_one(p, at);
 	end = at + p->len + !!(p->flags & TCP_FIN);
 	sim.sent_bytes += p->len;
+	if (at + p->len > sim.top && at != (uint32_t)-1)
+		sim.top = at + p->len;
 	if (p->len && at + p->len > sim.edge)
 		check_fail("segment ends at %u, the window at %u", at + p->len, sim.edge);
 	while (copies--) {
@@ -172,8 +175,32 @@ static int pick(int n)
 	return n > 1 && chance(sim.reorder) ? (int)draw(n < 8 ? n : 8) : 0;
 }
 
+/* RFC 6675, 5, (C): new segments go out as far as cwnd lets them. */
+static void expect_pipe(void)
+{
+	struct sender s;
+	struct flow f;
+	int first, end, pipe = 0, i;
+
+	if (peek_sender_slot(&download.c) < 0)
+		return;
+	s = peek_sender(&download.c);
+	f = peek_flow(&download.c);
+	if (s.block != download.mss)
+		return;
+	first = (f.snd_una - f.tx_start) / s.block;
+	end = (sim.top + s.block - 1) / s.block;
+	for (i = first; i < end; i++)
+		pipe += !((s.sacked | s.lost) >> i & 1);
+	if (!(f.flags & FLOW_SACK))
+		pipe -= f.dupacks;
+	if (pipe * CWND_UNIT > f.cwnd)
+		check_fail("pipe: %d segments, cwnd: %d/64", pipe, f.cwnd);
+}
+
 static void step(void)
 {
+	uint32_t top = sim.top;
 	struct range s;
 	struct packet p;
 	int i;
@@ -188,6 +215,8 @@ static void step(void)
 		p = acks[i];
 		memmove(acks + i, acks + i + 1, (--n_acks - i) * sizeof(p));
 		take_result(client_run(&p));
+		if (sim.top > top)
+			expect_pipe();
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Kicks that come late or to the wrong place, the timer itself, and who holds a sender: the table is
- * small here, ROOM_SENDERS.
+ * Kicks that come late or to the wrong place, the timer itself, and who holds a sender: the table
+ * is small here, ROOM_SENDERS.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -238,3 +238,24 @@ TEST(wild_ack, "an ACK of what was never sent, or of an earlier answer, moves no
 	EXPECT(peek_flow(&download.c).dupacks, 0);
 	download_expect(download_ack(DOWNLOAD_MSS), 2);
 }
+
+/* RFC 6582, 3.2: a block of 14 segments, of which one is known to be lost. */
+TEST(one_of_block, "MSS 88: duplicate and partial ACKs let one segment be repeated")
+{
+	struct result *r;
+
+	client_init(&download.c, false);
+	download.c.mss = 88;
+	download.c.sack_ok = false;
+	client_connect(&download.c);
+	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
+	download_expect_new(download_ack(5 * download.mss));
+	dup_acks(2);
+	r = dup_acks(1);
+	EXPECT(peek_sender(&download.c).block, 14 * download.mss);
+	EXPECT(r->counts[STAT_RESENT], 1);
+	download_expect_one(&r->clones[0].packet, 5 * download.mss);
+	r = download_ack(7 * download.mss);
+	EXPECT(r->counts[STAT_RESENT], 1);
+	download_expect_one(&r->clones[0].packet, 7 * download.mss);
+}

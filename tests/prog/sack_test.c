@@ -250,3 +250,34 @@ TEST(unused, "a window that is not used does not grow (RFC 7661)")
 		download_expect(download_ack(i * DOWNLOAD_MSS), 1);
 	expect_window(CWND_INITIAL, CWND_MAX);
 }
+
+static void set_cwnd(int segments)
+{
+	struct flow f = peek_flow(&download.c);
+
+	f.cwnd = segments * CWND_UNIT;
+	peek_set_flow(&download.c, &f);
+}
+
+/* MSS 88: blocks of 14 segments; five of them and four segments of the sixth are under way. */
+TEST(half_block, "a block that is only sent in part is not taken for lost")
+{
+	struct result *r;
+
+	client_init(&download.c, false);
+	download.c.mss = 88;
+	client_connect(&download.c);
+	download_expect(download_ask(GET("/huge"), SLOT_HUGE, false), 10);
+	EXPECT(peek_sender(&download.c).block, 14 * download.mss);
+	set_cwnd(200);
+	download.c.window++;
+	download_expect(download_ack(0), 64); /* the most in one run */
+	set_cwnd(20);			      /* nothing new for a while */
+	r = DOWNLOAD_SACK(0, 14, 56);
+	EXPECT(r->counts[STAT_RESENT], 14);
+	EXPECT_TRUE(is_recovering());
+	r = download_ack(70 * download.mss);
+	EXPECT_TRUE(is_recovering());
+	EXPECT(r->counts[STAT_RESENT], 0);
+	EXPECT(peek_sender(&download.c).lost, 0);
+}
