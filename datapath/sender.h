@@ -216,7 +216,8 @@ static __always_inline void kick_ask(__u32 slot, __u32 gen, __u64 now_ns)
 		__sync_fetch_and_add(pending, 1);
 }
 
-/* The timer of a sender. Runs in a softirq, without the flow's owner word: what it reads may change. */
+/* The timer of a sender. Runs in a softirq, without the flow's owner word: what it reads may
+ * change meanwhile. */
 static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 {
 	struct sender *s = &e->sender;
