@@ -102,27 +102,25 @@ static __always_inline int client_repeat(struct __sk_buff *skb, struct run *r, s
 }
 
 /*
- * Bytes are missing before this packet. Inside a body of known length it may go on to the leg,
- * whose TCP puts it in order: the body is counted by position, and what fills the gap is taken as
- * repeated. A head must be seen in order.
+ * `hole` bytes are missing before this packet. If all of them belong to a body or a chunk of known
+ * length, the packet may go on to the leg, whose TCP puts it in order: the hole is counted by
+ * position, and what fills it is taken as repeated. True if so.
  */
-static __always_inline int client_gap(struct __sk_buff *skb, struct run *r, struct flow *f)
+static __always_inline bool client_skip(struct run *r, struct flow *f, __u32 hole)
 {
 	struct leg *leg = leg_of(r, f, f->active);
-	__u32 end = r->pkt.seq + r->pkt.payload_len, n = end - f->rcv_nxt;
+	bool body = f->phase == REQUEST_BODY ||
+		    (f->phase == REQUEST_CHUNKED && f->body.phase == CHUNK_DATA);
 
-	/* A FIN would be acknowledged before it is taken: it is repeated when the gap is filled. */
-	if (leg && leg->state == LEG_OPEN && !f->stash && f->phase == REQUEST_BODY &&
-	    n <= f->body.left && !(r->pkt.flags & TCP_FIN)) {
-		f->body.left -= n;
-		if (!f->body.left)
-			f->phase = REQUEST_START;
-		f->rcv_nxt = end;
-		leg->rnxt = end - leg->delta_in;
-		return forward_whole(skb, r, f, leg);
-	}
-	count(STAT_OUT_OF_ORDER);
-	return client_ack(skb, r, f);
+	/* A FIN would be acknowledged before it is taken: it is repeated when the hole is filled. */
+	if (!leg || leg->state != LEG_OPEN || f->stash || !body || hole > f->body.left ||
+	    r->pkt.flags & TCP_FIN)
+		return false;
+	f->body.left -= hole;
+	if (f->phase == REQUEST_BODY && !f->body.left)
+		f->phase = REQUEST_START;
+	f->rcv_nxt += hole;
+	return true;
 }
 
 /* The kernel answers: run.target or a canned error. */
@@ -154,8 +152,13 @@ static __always_inline int client_data(struct __sk_buff *skb, struct run *r, str
 	struct stash *st;
 	int scan;
 
-	if (old < 0)
-		return client_gap(skb, r, f);
+	if (old < 0) {
+		if (!client_skip(r, f, -old)) {
+			count(STAT_OUT_OF_ORDER);
+			return client_ack(skb, r, f);
+		}
+		old = 0;
+	}
 	if ((__u32)old >= p->payload_len)
 		return client_repeat(skb, r, f);
 	r->first = old;
@@ -373,6 +376,8 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	return verdict == VERDICT_DATA ? client_data(skb, r, f) : verdict;
 }
 
+#define HANDSHAKE_MSEC 34000 /* a cookie's life: no echo is older */
+
 /* Makes a flow of a valid cookie. The packet may carry data already. */
 static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mtu)
 {
@@ -394,7 +399,7 @@ static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mt
 	f->snd_wnd = (__u32)p->window << f->wscale;
 	f->ts_recent = p->tsval;
 	/* The echo of the SYN-ACK's timestamp, if this is the ACK and not what a client says later. */
-	if (p->has_ts && !p->payload_len)
+	if (p->has_ts && !p->payload_len && run_tsval(r) - p->tsecr < HANDSHAKE_MSEC)
 		sender_sample(f, (__u64)(run_tsval(r) - p->tsecr) * MSEC);
 }
 

@@ -64,6 +64,8 @@ static __always_inline void kick_pending(struct __sk_buff *skb, struct run *r)
 	__sync_fetch_and_add(pending, -1);
 	if (r->kick.is_v6 == r->pkt.is_v6)
 		kick_flow(skb, r, &r->kick);
+	else if (!bpf_map_push_elem(&pending_kicks, &r->kick, 0)) /* for a packet of its family */
+		__sync_fetch_and_add(pending, 1);
 }
 
 #endif

@@ -18,6 +18,7 @@
 #define PROBE_MARGIN (2 * MSEC)	      /* TCP_TIMEOUT_MIN */
 #define PROBE_ACK_DELAY (50 * MSEC)   /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
 #define SENDER_GIVE_UP (60000 * MSEC) /* no byte acknowledged for so long */
+#define SENDER_SILENT (10000 * MSEC)
 #define KICK_RETRY (200 * MSEC)	      /* a kick that nobody has served */
 
 static __always_inline struct sender *sender_at(__u32 slot)
@@ -107,21 +108,32 @@ static __always_inline bool sender_is_free(const struct sender *s)
 	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD);
 }
 
-/* No other run is in the middle of using it: its holder, if it has one, is locked out meanwhile. */
+/*
+ * No other run is in the middle of using it: its holder, if it has one, is locked out meanwhile. A
+ * holder whose request is held has its client for a timer. Any other would wait for ever, so it
+ * must have been silent for long, and its next packet gets a RST.
+ */
 static __always_inline bool sender_take(struct run *r, struct flow *f, struct sender *s)
 {
 	struct flow *holder = s->owner_slot ? flow_at(s->owner_slot - 1) : NULL;
-	bool taken = false;
+	__u64 age = r->now_ns - s->progress_ns;
+	bool taken = true;
 
 	if (holder && holder != f && !lock_try(&holder->owner))
 		return false;
-	if (sender_is_free(s) || r->now_ns - s->progress_ns > FLOW_SILENT << CLOCK_SHIFT) {
+	if (!sender_is_free(s) && holder) {
+		bool waits = holder->reply & REPLY_ACTIVE && !holder->req_len;
+
+		taken = age > (waits ? SENDER_SILENT : FLOW_SILENT << CLOCK_SHIFT);
+		if (taken && waits)
+			holder->state = FLOW_FREE;
+	}
+	if (taken) {
 		s->owner_slot = r->flow_slot + 1;
 		s->owner_gen = f->gen;
-		taken = true;
 	}
 	if (holder && holder != f)
-		lock_release(&holder->owner);
+		flow_release(r, holder);
 	return taken;
 }
 

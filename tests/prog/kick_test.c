@@ -255,7 +255,7 @@ TEST_ROWS(pending, "a kick is served by another connection's packet", pending_ro
 	if (row->is_served)
 		DOWNLOAD_SEGMENTS(r, 10);
 	bpf_map_lookup_elem(room_map("kicks_pending"), &zero, &pending);
-	EXPECT(pending, 0);
+	EXPECT(pending, !row->is_served); /* it waits for one of its family */
 	expect_no_clones(client_ack(&other));
 }
 
@@ -277,11 +277,11 @@ static void take_sender(struct client *c)
 	check_fail("sender: expected a free one, actual none");
 }
 
-static void set_silent(const struct client *c)
+static void set_silent(const struct client *c, int seconds)
 {
 	struct sender s = peek_sender(c);
 
-	s.progress_ns = peek_now() - 10000000000;
+	s.progress_ns = peek_now() - seconds * 1000000000ULL;
 	peek_set_sender(c, &s);
 }
 
@@ -315,22 +315,44 @@ TEST(stolen, "a sender without progress is given away; its answer goes on when t
 {
 	int i, n = 0;
 
+	room_serve_kicks(false);
 	begin_huge();
 	for (i = 1; i < ROOM_SENDERS; i++)
 		take_sender(&holders[i]);
 	EXPECT_TRUE(peek_sender_slot(&download.c) >= 0);
-	set_silent(&download.c);
+	set_silent(&download.c, 1);
 	take_sender(&holders[0]);
 	EXPECT(peek_sender_slot(&download.c), -1);
 	expect_no_clones(download_ack(10 * DOWNLOAD_MSS)); /* none is free for it either */
 	for (i = 0; i < ROOM_SENDERS; i++)
-		set_silent(&holders[i]);
+		set_silent(&holders[i], 1);
 	download_expect_new(download_ack(10 * DOWNLOAD_MSS));
 	for (i = 0; i < ROOM_SENDERS; i++)
 		n += peek_sender_slot(&holders[i]) < 0;
 	EXPECT(n, 1);
 	download_run(download_ack(download.sent));
 	download_expect_over(download_ack(download.len));
+}
+
+/* Its request is acknowledged: without a timer nobody would ever repeat anything. */
+TEST(robbed, "a served sender is kept for 10 s, then its connection ends with it")
+{
+	struct result *r;
+	int i;
+
+	begin_huge();
+	for (i = 1; i < ROOM_SENDERS; i++)
+		take_sender(&holders[i]);
+	set_silent(&download.c, 9);
+	for (i = 0; i < ROOM_SENDERS; i++) {
+		client_open(&holders[0], false);
+		EXPECT(client_say(&holders[0], GET("/huge"))->counts[STAT_SENDER_FULL], 1);
+		client_send(&holders[0], TCP_RST, NULL, 0);
+	}
+	set_silent(&download.c, 11);
+	take_sender(&holders[0]);
+	r = download_ack(10 * DOWNLOAD_MSS);
+	EXPECT(expect_out(r, NET_UPLINK)->flags, TCP_RST);
 }
 
 TEST(locked, "a sender whose holder is being served is not taken")
@@ -341,7 +363,7 @@ TEST(locked, "a sender whose holder is being served is not taken")
 	begin_huge();
 	for (i = 1; i < ROOM_SENDERS; i++)
 		take_sender(&holders[i]);
-	set_silent(&download.c);
+	set_silent(&download.c, 1);
 	f = peek_flow(&download.c);
 	f.owner = 1;
 	peek_set_flow(&download.c, &f);
