@@ -374,8 +374,7 @@ int gateway_run(const char *config_path)
 		log_error("cannot start: %s", strerror(-err));
 		goto out;
 	}
-	err = kicker_open(loader_maps(server.gw.loader), loader_programs(server.gw.loader)->kick,
-			  &server.kicker);
+	err = kicker_open(server.gw.loader, &server.kicker);
 	if (err)
 		goto out;
 	metrics_commit(server.metrics);

@@ -116,14 +116,15 @@ static void *serve(void *context)
 	return NULL;
 }
 
-int kicker_open(const struct mapset *maps, int program, struct kicker **out)
+int kicker_open(const struct loader *loader, struct kicker **out)
 {
+	const struct mapset *maps = loader_maps(loader);
 	struct kicker *kicker = calloc(1, sizeof(*kicker));
 	int err;
 
 	if (!kicker)
 		return -ENOMEM;
-	kicker->program = program;
+	kicker->program = loader_programs(loader)->kick;
 	kicker->served = maps->kicks_served;
 	make_templates(kicker);
 	kicker->ring = ring_buffer__new(maps->kicks, run, kicker, NULL);

@@ -7,13 +7,13 @@
 #ifndef SLUICE_KICKER_H
 #define SLUICE_KICKER_H
 
-#include "mapset.h"
+#include "loader.h"
 
 struct kicker;
 
-/* Starts the thread, in the caller's network namespace. `program`: fd of `kick`. 0 or -errno,
+/* Starts the thread, in the caller's network namespace. The loader must outlive it. 0 or -errno,
  * logged. */
-int kicker_open(const struct mapset *maps, int program, struct kicker **out);
+int kicker_open(const struct loader *loader, struct kicker **out);
 /* Ends it, and tells the datapath. NULL is fine. */
 void kicker_close(struct kicker *kicker);
 

@@ -7,7 +7,7 @@
 #ifndef SLUICE_CLIENT_H
 #define SLUICE_CLIENT_H
 
-#include "handshake.h"
+#include "begin.h"
 #include "numbers.h"
 #include "request.h"
 
@@ -112,7 +112,7 @@ static __always_inline bool client_skip(struct run *r, struct flow *f, __u32 hol
 	bool body = f->phase == REQUEST_BODY ||
 		    (f->phase == REQUEST_CHUNKED && f->body.phase == CHUNK_DATA);
 
-	/* A FIN would be acknowledged before it is taken: it is repeated when the hole is filled. */
+	/* A FIN would be acknowledged before it is taken; it comes again behind the hole. */
 	if (!leg || leg->state != LEG_OPEN || f->stash || !body || hole > f->body.left ||
 	    r->pkt.flags & TCP_FIN)
 		return false;
@@ -374,33 +374,6 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 		return reply_abort(skb, r, f);
 	verdict = leg ? client_leg(skb, r, f, leg) : client_kernel(skb, r, f);
 	return verdict == VERDICT_DATA ? client_data(skb, r, f) : verdict;
-}
-
-#define HANDSHAKE_MSEC 34000 /* a cookie's life: no echo is older */
-
-/* Makes a flow of a valid cookie. The packet may carry data already. */
-static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mtu)
-{
-	const struct cookie_options *options = &r->cookie;
-	struct pkt *p = &r->pkt;
-	__u32 mss = mtu - (p->is_v6 ? 60 : 40);
-
-	f->state = FLOW_OPEN;
-	f->active = ACTIVE_KERNEL;
-	f->mss = options->mss < mss ? options->mss : mss;
-	f->wscale = options->wscale == 0xff ? 0 : options->wscale;
-	f->flags = (p->has_ts ? FLOW_TS : 0) | (options->sack ? FLOW_SACK : 0) |
-		   (options->wscale == 0xff ? 0 : FLOW_WSCALE);
-	if (r->is_trusted)
-		f->flags |= FLOW_TRUSTED;
-	f->rcv_nxt = p->seq;
-	f->snd_una = p->ack;
-	f->snd_nxt = p->ack;
-	f->snd_wnd = (__u32)p->window << f->wscale;
-	f->ts_recent = p->tsval;
-	/* The echo of the SYN-ACK's timestamp, if this is the ACK and not what a client says later. */
-	if (p->has_ts && !p->payload_len && run_tsval(r) - p->tsecr < HANDSHAKE_MSEC)
-		sender_sample(f, (__u64)(run_tsval(r) - p->tsecr) * MSEC);
 }
 
 #endif

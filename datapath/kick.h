@@ -6,6 +6,7 @@
 #ifndef SLUICE_KICK_H
 #define SLUICE_KICK_H
 
+#include "probe.h"
 #include "request.h"
 
 /* The header block has not come in time: 408 (RFC 9110, 15.5.9). Returns a verdict. */

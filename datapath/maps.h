@@ -89,8 +89,8 @@ MAP(BPF_MAP_TYPE_ARRAY, __u32, struct leg, LEG_WAYS, legs);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct stash, 1, stashes);
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct sender_entry, 1, senders);
 
-/* Expired timers. Writer: the timers' callback; reader: the daemon (control/kicker.c), or while it is
- * dead the runs of other connections. */
+/* Expired timers. Writer: the timers' callback; reader: the daemon (control/kicker.c), or while it
+ * is dead the runs of other connections. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18);

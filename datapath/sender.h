@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The clock of an answer of several segments, or of an unfinished header block: who holds a sender,
- * round-trip times (RFC 6298), and the timer that notices a lost tail (RFC 8985, 7). A timer's callback has no packet to send with,
- * so it asks for one: the daemon, which runs `kick` for the flow, or while the daemon is dead the
- * next packet that is left over in a run of another connection.
+ * round-trip times (RFC 6298), and the timer that notices a lost tail (RFC 8985, 7). Its callback
+ * has no packet to send with, so it asks for one: the daemon, which runs `kick` for the flow, or
+ * while the daemon is dead the next packet that is left over in a run of another connection.
  */
 #ifndef SLUICE_SENDER_H
 #define SLUICE_SENDER_H
@@ -19,7 +19,7 @@
 #define PROBE_ACK_DELAY (50 * MSEC)   /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
 #define SENDER_GIVE_UP (60000 * MSEC) /* no byte acknowledged for so long */
 #define SENDER_SILENT (10000 * MSEC)
-#define KICK_RETRY (200 * MSEC)	      /* a kick that nobody has served */
+#define KICK_RETRY (200 * MSEC) /* a kick that nobody has served */
 
 static __always_inline struct sender *sender_at(__u32 slot)
 {
