@@ -12,6 +12,7 @@
 
 #define SENDER_WAYS 4
 #define MSEC 1000000ULL
+#define EBUSY 16
 #define RTT_UNKNOWN (1000 * MSEC)     /* RFC 6298, 2.1 */
 #define RTO_MIN (200 * MSEC)	      /* as Linux: TCP_RTO_MIN, include/net/tcp.h */
 #define RTO_BACKOFF_MAX 5	      /* 6.4 s where the round trip is short */
@@ -252,6 +253,22 @@ static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 	if (bpf_timer_start(&e->timer, wait, 0))
 		__sync_lock_test_and_set(&s->armed, 0);
 	return 0;
+}
+
+/* True if the sender has a timer. It is made at its first use, and since Linux 6.18 that may fail at
+ * any time (bpf_async_init(), kernel/bpf/helpers.c, takes memory with kmalloc_nolock()). */
+__noinline int sender_is_ready(struct run *r NONNULL)
+{
+	__u32 slot = r->sender - 1;
+	struct sender_entry *e = bpf_map_lookup_elem(&senders, &slot);
+	long err;
+
+	if (!e)
+		return 0;
+	if (e->sender.armed)
+		return 1;
+	err = bpf_timer_init(&e->timer, &senders, 1 /* CLOCK_MONOTONIC */);
+	return !err || err == -EBUSY;
 }
 
 /* Something must be sent `wait` ns from now unless an ACK comes first. A timer that fires earlier
