@@ -212,10 +212,11 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 	f->recover = f->snd_nxt - 1;
 	f->flags &= ~FLOW_RECOVERY;
 	f->dupacks = 0;
-	if (!f->cwnd) {
+	/* An answer may do what it could on a connection of its own (RFC 6928), and more if the one
+	 * before has shown that there is room: its window stays. */
+	if (f->cwnd < CWND_INITIAL)
 		f->cwnd = CWND_INITIAL;
-		f->ssthresh = CWND_MAX;
-	}
+	f->ssthresh = CWND_MAX;
 	if (f->reply & REPLY_CLOSE)
 		f->state = FLOW_CLOSING;
 	r->tx_len = reply_len(f, o);
