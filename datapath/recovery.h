@@ -156,14 +156,11 @@ __noinline int recovery_detect(struct run *r NONNULL, struct flow *f NONNULL,
 	return !!lost;
 }
 
+/* Half the window: it does not grow beyond what is used (RFC 7661, 4.4), so it need not be compared
+ * with what is under way. */
 static __always_inline void recovery_halve(struct flow *f)
 {
-	__u32 flight = (__u64)(f->snd_nxt - f->snd_una) * CWND_UNIT / reply_mss(f);
-
-	/* What duplicate ACKs let out does not count (RFC 5681, 3.2, step 2; RFC 3042). */
-	if (flight > f->cwnd && !(f->flags & FLOW_RECOVERY))
-		flight = f->cwnd;
-	f->ssthresh = flight / 2 > MIN_SSTHRESH ? flight / 2 : MIN_SSTHRESH;
+	f->ssthresh = f->cwnd / 2 > MIN_SSTHRESH ? f->cwnd / 2 : MIN_SSTHRESH;
 }
 
 /* A loss was noticed: once in a window the congestion window is halved (RFC 5681, 3.2). */

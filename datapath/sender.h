@@ -255,8 +255,8 @@ static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 	return 0;
 }
 
-/* True if the sender has a timer. It is made at its first use, and since Linux 6.18 that may fail at
- * any time (bpf_async_init(), kernel/bpf/helpers.c, takes memory with kmalloc_nolock()). */
+/* True if the sender has a timer. It is made at its first use, and since Linux 6.18 that may fail
+ * at any time (bpf_async_init(), kernel/bpf/helpers.c, takes memory with kmalloc_nolock()). */
 __noinline int sender_is_ready(struct run *r NONNULL)
 {
 	__u32 slot = r->sender - 1;

@@ -19,7 +19,7 @@ round() {
 	conf_standard >"$work/gateway.ini"
 	bring_up --conf "$work/gateway.ini" --wire "$3"
 	loss "$1: 14 KB" "$n" 25 /c/14336
-	[[ $1 == "5 %"* ]] || loss "$1: 64 KB" "$n" 3 /c/65536
+	loss "$1: 64 KB" "$n" 3 /c/65536
 	loss "$1: 1 KB" "$n" 25 /c/1024
 	loss "$1: a connection for each 1 KB" $((4 * n)) 1 /c/1024
 	loss "$1: misses of 14 KB" "$n" 5 /a/bytes/14000
@@ -29,8 +29,6 @@ round() {
 	take_down
 }
 
-# At 5 % the client's timer, which repairs lost tails, backs off beyond the 10 s that loss.py allows for
-# 64 KB: a limit that the README states, and no question of chance that a test should decide.
 suite w
 lab=$LAB
 round "2 % loss" a "loss=2 seed=1" 10

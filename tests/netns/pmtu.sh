@@ -234,7 +234,7 @@ reload_with() {
 }
 
 sizes() {
-	local link="client:eth0 r1:c" size
+	local link="client:eth0 r1:c" size family
 	for size in 1280 1281 1400 1492; do
 		# shellcheck disable=SC2086
 		mtu "$size" $link
@@ -263,7 +263,11 @@ sizes() {
 	mtu 1500 $link
 	ip -n "$LAB-client" route replace default via 10.80.50.1 advmss 300
 	ip -n "$LAB-client" -6 route replace default via fd80:50::1 advmss 300
-	transfers "client's MSS 300" 4 6
+	for family in 4 6; do
+		component "client's MSS 300" "$family"
+		check "client's MSS 300, IPv$family: no socket would take a hand-over" 503 \
+			"$(get "$family" /a/bytes/1 -o /dev/null -w '%{http_code}')"
+	done
 	ip -n "$LAB-client" route replace default via 10.80.50.1
 	narrow 600
 	transfers "narrow 600" 4
