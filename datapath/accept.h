@@ -163,4 +163,22 @@ static __always_inline int accept_over_closing(struct __sk_buff *skb, struct run
 	return ACCEPT_OK;
 }
 
+/* The opening packet as it arrives where it becomes a socket: in the backend's netns, or in the
+ * gateway's in a second pass. Returns enum accept_result, never ACCEPT_CLOSING. */
+static __always_inline int accept_arrived(struct __sk_buff *skb, struct run *r,
+					  const struct flow *f, const struct leg *leg)
+{
+	int result;
+
+	if (r->pkt.flags & (TCP_SYN | TCP_RST)) /* opens nothing */
+		return ACCEPT_OK;
+	r->seg.src = r->pkt.src;
+	r->seg.dst = r->pkt.dst;
+	r->seg.sport = r->pkt.sport;
+	r->seg.dport = r->pkt.dport;
+	r->seg.seq = r->pkt.seq;
+	result = accept_packet(skb, r, f, leg);
+	return result == ACCEPT_CLOSING ? accept_over_closing(skb, r) : result;
+}
+
 #endif

@@ -9,13 +9,15 @@
 #define HANDSHAKE_MSEC 34000 /* a cookie's life: no echo is older */
 
 /* Makes a flow of a valid cookie. The packet may carry data already. */
-static __always_inline void client_begin(struct run *r, struct flow *f, __u32 mtu)
+static __always_inline void begin_flow(struct run *r, struct flow *f, const struct uplink *uplink)
 {
 	const struct cookie_options *options = &r->cookie;
 	struct pkt *p = &r->pkt;
-	__u32 mss = mtu - (p->is_v6 ? 60 : 40);
+	__u32 mss = uplink->mtu - (p->is_v6 ? 60 : 40);
 
 	f->state = FLOW_OPEN;
+	f->uplink = uplink->id;
+	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	f->active = ACTIVE_KERNEL;
 	f->mss = options->mss < mss ? options->mss : mss;
 	f->wscale = options->wscale == 0xff ? 0 : options->wscale;

@@ -12,7 +12,7 @@
 /* The header block has not come in time: 408 (RFC 9110, 15.5.9). Returns a verdict. */
 static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
-	struct sender *s = sender_find(r, f) ? sender_at(r->sender - 1) : NULL;
+	struct sender *s = sender_find(r, f) ? sender_of(r) : NULL;
 	struct leg *leg = leg_of(r, f, f->active);
 
 	if (!s || !s->deadline_ns || s->deadline_ns > r->now_ns)
@@ -46,7 +46,7 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 	r->stashed = 0;
 	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL &&
 	    f->state != FLOW_CLOSED)
-		verdict = transmit_on_timer(skb, r, f);
+		verdict = probe_on_timer(skb, r, f);
 	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD && f->state == FLOW_OPEN)
 		verdict = kick_head(skb, r, f);
 	flow_release(r, f);

@@ -49,6 +49,11 @@ static __always_inline void ip_addr_from_v4(struct ip_addr *to, __be32 v4)
 	to->w[3] = v4;
 }
 
+static __always_inline bool ip_addr_is_v4(const struct ip_addr *addr)
+{
+	return !addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(IP_ADDR_MAPPED_W2);
+}
+
 static __always_inline bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
 {
 	return ((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |

@@ -6,8 +6,8 @@
 #include "transmit.h"
 
 /* Chooses the last segment of a block. */
-static __always_inline void transmit_pick_tail(struct run *r, const struct flow *f,
-					       const struct sender *s, __u32 block)
+static __always_inline void probe_pick_tail(struct run *r, const struct flow *f,
+					    const struct sender *s, __u32 block)
 {
 	__u32 from = block * s->block, to = from + s->block, sent = recovery_sent(r, f);
 	__u32 una = f->snd_una - f->tx_start;
@@ -23,27 +23,28 @@ static __always_inline void transmit_pick_tail(struct run *r, const struct flow 
 	r->tx_fin = !r->tx_left;
 }
 
-/* Asks for an ACK: with the end of what is under way (RFC 8985, 7.3), or where the window is closed
- * with an old number (RFC 9293, 3.8.6.1; as Linux does, tcp_xmit_probe_skb). */
-static __always_inline int transmit_probe(struct __sk_buff *skb, struct run *r, struct flow *f,
-					  struct sender *s)
+/* The client's window is closed, or the ACK that opened it was lost: a number that it has seen
+ * makes it say what it expects (RFC 9293, 3.8.6.1; as Linux does, tcp_xmit_probe_skb()). 0 or -1.
+ */
+static __always_inline int probe_window(struct __sk_buff *skb, struct run *r, struct flow *f,
+					struct sender *s)
 {
-	__u64 out = recovery_out(r, f, s);
-	int sent = out ? 0 : transmit_pump(skb, r, f);
+	s->backoff += s->backoff < 255;
+	if (segment_to_client(r, f))
+		return -1;
+	r->seg.seq = f->snd_una - 1;
+	r->seg.ack = f->rcv_nxt - f->req_len;
+	r->seg.flags = TCP_ACK;
+	if (segment_resize(skb, r) || segment_seal(skb, r))
+		return -1;
+	return bpf_clone_redirect(skb, r->out_ifindex, 0) ? -1 : 0;
+}
 
-	if (sent)
-		return sent;
-	if (!out) {
-		s->backoff += s->backoff < 255;
-		if (segment_to_client(r, f))
-			return -1;
-		r->seg.seq = f->snd_una - 1;
-		r->seg.ack = f->rcv_nxt - f->req_len;
-		r->seg.flags = TCP_ACK;
-		if (segment_resize(skb, r) || segment_seal(skb, r))
-			return -1;
-		return bpf_clone_redirect(skb, r->out_ifindex, 0) ? -1 : 0;
-	}
+/* Asks for an ACK: with new bytes, or with the end of what is under way, the blocks `out`
+ * (RFC 8985, 7.3). 0, -1 or REPLY_STALE. */
+static __always_inline int probe_tail(struct __sk_buff *skb, struct run *r, struct flow *f,
+				      struct sender *s, __u64 out)
+{
 	if (out & ~s->sacked)
 		out &= ~s->sacked;
 	s->flags |= SENDER_PROBED;
@@ -52,7 +53,7 @@ static __always_inline int transmit_probe(struct __sk_buff *skb, struct run *r, 
 	recovery_pipe(r, f, s);
 	transmit_pick_new(r, f, s);
 	if (!r->tx_left) {
-		transmit_pick_tail(r, f, s, 63 - __builtin_clzll(out | 1));
+		probe_pick_tail(r, f, s, 63 - __builtin_clzll(out));
 		s->flags |= SENDER_REPEATED;
 		s->probe = r->tx_seq + r->tx_left;
 		s->timed_ns = 0;
@@ -61,12 +62,13 @@ static __always_inline int transmit_probe(struct __sk_buff *skb, struct run *r, 
 }
 
 /* The sender's timer has run out. Uses up the packet. Returns a verdict. */
-__noinline int transmit_on_timer(struct __sk_buff *skb, struct run *r NONNULL,
-				 struct flow *f NONNULL)
+__noinline int probe_on_timer(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
 {
 	struct sender *s = transmit_resume(r, f);
+	__u64 out;
+	int err;
 
-	if (r->sender == ~0U)
+	if (r->sender == SENDER_STALE)
 		return reply_abort(skb, r, f);
 	if (!s || !s->deadline_ns || s->deadline_ns > r->now_ns)
 		return VERDICT_DROP;
@@ -80,7 +82,12 @@ __noinline int transmit_on_timer(struct __sk_buff *skb, struct run *r NONNULL,
 		s->backoff += s->backoff < 255;
 		return transmit_go(skb, r, f, s);
 	}
-	if (transmit_probe(skb, r, f, s) == REPLY_STALE)
+	out = recovery_out(r, f, s);
+	r->urgent = 0;
+	err = out ? probe_tail(skb, r, f, s, out) : transmit_pump(skb, r, f);
+	if (!out && !err)
+		err = probe_window(skb, r, f, s);
+	if (err == REPLY_STALE)
 		return reply_abort(skb, r, f);
 	transmit_arm(r, f, s);
 	return VERDICT_DROP;

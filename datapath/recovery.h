@@ -28,9 +28,7 @@ static __always_inline __u32 bits_count(__u64 x)
 /* Bytes of a block: one segment, or as many as it takes to make do with SENDER_BLOCKS. */
 static __always_inline __u32 recovery_block(const struct flow *f, __u32 len)
 {
-	__u32 mss = reply_mss(f), segments = (len + mss - 1) / mss;
-
-	return mss * ((segments + SENDER_BLOCKS - 1) / SENDER_BLOCKS);
+	return reply_mss(f) * ((reply_segments(f, len) + SENDER_BLOCKS - 1) / SENDER_BLOCKS);
 }
 
 /* End of the answer's bytes that have been sent, from its start: a FIN is no byte. */
@@ -69,7 +67,7 @@ static __always_inline void recovery_pipe(struct run *r, const struct flow *f,
 	__u32 bytes = f->snd_nxt - f->snd_una, less = bits_count(gone) * s->block;
 
 	bytes = less < bytes ? bytes - less : 0;
-	r->pipe = (bytes + reply_mss(f) - 1) / reply_mss(f);
+	r->pipe = reply_segments(f, bytes);
 	if (!(f->flags & FLOW_SACK)) /* each duplicate ACK says that one has left the network */
 		r->pipe -= f->dupacks < r->pipe ? f->dupacks : r->pipe;
 }
@@ -195,7 +193,7 @@ static __always_inline void recovery_timeout(const struct run *r, struct flow *f
 /* `acked` bytes were acknowledged when `before` segments were under way. */
 static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 before)
 {
-	__u32 segments = (acked + reply_mss(f) - 1) / reply_mss(f), cwnd = f->cwnd;
+	__u32 segments = reply_segments(f, acked), cwnd = f->cwnd;
 
 	if (f->flags & FLOW_RECOVERY && cwnd >= f->ssthresh)
 		return;
@@ -215,7 +213,7 @@ static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 bef
 static __always_inline void recovery_advance(struct run *r, struct flow *f, struct sender *s)
 {
 	__u64 out = recovery_out(r, f, s), gone;
-	__u32 acked = r->pkt.ack - f->snd_una, segments = (acked + reply_mss(f) - 1) / reply_mss(f);
+	__u32 acked = r->pkt.ack - f->snd_una, segments = reply_segments(f, acked);
 
 	recovery_pipe(r, f, s);
 	if (s->timed_ns && !seq_before(r->pkt.ack, s->timed)) {

@@ -270,9 +270,7 @@ __noinline int relay_full(struct __sk_buff *skb, struct run *r NONNULL,
 		return VERDICT_DROP;
 	__builtin_memset(f, 0, sizeof(*f));
 	__builtin_memcpy(&f->key, &r->flow_key, sizeof(f->key));
-	client_begin(r, f, uplink->mtu);
-	f->uplink = uplink->id;
-	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
+	begin_flow(r, f, uplink);
 	f->rcv_nxt = r->pkt.seq + r->pkt.payload_len;
 	r->reply_flags = 0;
 	r->canned = CANNED_503;

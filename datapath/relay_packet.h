@@ -75,8 +75,6 @@ static __always_inline int relay_packet(struct __sk_buff *skb, struct run *r, st
 	if (!(p->flags & (TCP_ACK | TCP_RST)) ||
 	    (rel->flags & FLOW_TS && !p->has_ts && !(p->flags & TCP_RST))) /* RFC 7323, 3.2 */
 		return drop(STAT_DROP_STALE);
-	__builtin_memcpy(rel->mac, r->hdr + ETH_ALEN, ETH_ALEN);
-	rel->uplink = uplink->id;
 	if (relay_put_back(r, rel)) /* it may have been evicted alone */
 		return drop(STAT_DROP_OTHER);
 	relay_load(r, rel);
@@ -87,6 +85,10 @@ static __always_inline int relay_packet(struct __sk_buff *skb, struct run *r, st
 		verdict = relay_data(skb, r, rel);
 	if (verdict != VERDICT_GO)
 		return verdict;
+	if (!seq_before(p->seq, rel->start) && !seq_after(p->seq, rel->rnxt)) { /* no blind one */
+		__builtin_memcpy(rel->mac, r->hdr + ETH_ALEN, ETH_ALEN);
+		rel->uplink = uplink->id;
+	}
 	verdict = relay_forward(skb, r, rel);
 	return verdict == VERDICT_REFUSED ? relay_refused(skb, r, rel) : verdict;
 }
@@ -190,18 +192,11 @@ __noinline int relay_bounce(struct __sk_buff *skb, struct run *r NONNULL, __u32 
 __noinline int relay_accept(struct __sk_buff *skb, struct run *r NONNULL, __u32 id)
 {
 	struct relay *rel = relay_find_back(r, &r->pkt.src, r->pkt.sport, id);
-	int result;
 
-	if (!rel || rel->state != RELAY_OPENING || r->pkt.flags & (TCP_SYN | TCP_RST))
+	if (!rel || rel->state != RELAY_OPENING)
 		return ACCEPT_OK;
 	relay_load(r, rel);
-	r->seg.src = r->pkt.src;
-	r->seg.dst = r->pkt.dst;
-	r->seg.sport = r->pkt.sport;
-	r->seg.dport = r->pkt.dport;
-	r->seg.seq = r->pkt.seq;
-	result = accept_packet(skb, r, &r->stateless, &r->relayed);
-	return result == ACCEPT_CLOSING ? accept_over_closing(skb, r) : result;
+	return accept_arrived(skb, r, &r->stateless, &r->relayed);
 }
 
 #endif

@@ -29,6 +29,12 @@ static __always_inline struct sender *sender_at(__u32 slot)
 	return e ? &e->sender : NULL;
 }
 
+/* The sender that r->sender names, or NULL. */
+static __always_inline struct sender *sender_of(const struct run *r)
+{
+	return r->sender ? sender_at(r->sender - 1) : NULL;
+}
+
 static __always_inline __u32 sender_slot(const struct run *r, const struct settings *s, __u32 way)
 {
 	return ((r->flow_slot * 0x9e3779b1u >> 8) + way) & s->sender_mask;
@@ -171,7 +177,7 @@ __noinline int sender_claim(struct run *r NONNULL, struct flow *f NONNULL)
 		return 0;
 	if (!own)
 		r->sender = sender_choose(r, set);
-	s = r->sender ? sender_at(r->sender - 1) : NULL;
+	s = sender_of(r);
 	if (!s || !lock_take(&s->lock)) {
 		r->sender = 0;
 		return 0;
@@ -222,8 +228,7 @@ static __always_inline void kick_ask(__u32 slot, __u32 gen, __u64 now_ns)
 
 	if (!f || !pending || f->gen != gen)
 		return;
-	kick.is_v6 = f->key.client.w[2] != bpf_htonl(IP_ADDR_MAPPED_W2) || f->key.client.w[0] ||
-		     f->key.client.w[1];
+	kick.is_v6 = !ip_addr_is_v4(&f->key.client);
 	bpf_ringbuf_output(&kicks, &kick, sizeof(kick), 0);
 	if (!kick_is_served(now_ns) && !bpf_map_push_elem(&pending_kicks, &kick, 0))
 		__sync_fetch_and_add(pending, 1);

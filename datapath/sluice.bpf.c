@@ -46,10 +46,8 @@ static __always_inline int uplink_begin(struct __sk_buff *skb, struct run *r, st
 	f = flow_at(r->flow_slot);
 	if (!f)
 		return VERDICT_DROP;
-	client_begin(r, f, uplink->mtu);
+	begin_flow(r, f, uplink);
 	r->uplink = uplink->id;
-	f->uplink = uplink->id;
-	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);
 	count(STAT_COOKIE_OK);
 	verdict = client_flow(skb, r, f);
 	flow_release(r, f);
@@ -206,14 +204,7 @@ static __always_inline int uplink_local(struct __sk_buff *skb, struct run *r)
 	f = flow_at(r->flow_slot);
 	if (!f || f->gen != leg->flow_gen)
 		return uplink_local_relay(skb, r, *id);
-	r->seg.src = p->src;
-	r->seg.dst = p->dst;
-	r->seg.sport = p->sport;
-	r->seg.dport = p->dport;
-	r->seg.seq = p->seq;
-	result = accept_packet(skb, r, f, leg);
-	if (result == ACCEPT_CLOSING)
-		result = accept_over_closing(skb, r);
+	result = accept_arrived(skb, r, f, leg);
 	if (result == ACCEPT_OK)
 		return VERDICT_NEXT;
 	if (result == ACCEPT_WAIT)
@@ -324,23 +315,6 @@ int backend_return(struct __sk_buff *skb)
 	return TCX_NEXT;
 }
 
-/* A packet of a leg that is opening, where it becomes a socket. */
-static __always_inline int accept_leg(struct __sk_buff *skb, struct run *r, const struct flow *f,
-				      const struct leg *leg)
-{
-	int result;
-
-	if (r->pkt.flags & (TCP_SYN | TCP_RST))
-		return ACCEPT_OK;
-	r->seg.src = r->pkt.src;
-	r->seg.dst = r->pkt.dst;
-	r->seg.sport = r->pkt.sport;
-	r->seg.dport = r->pkt.dport;
-	r->seg.seq = r->pkt.seq;
-	result = accept_packet(skb, r, f, leg);
-	return result == ACCEPT_CLOSING ? accept_over_closing(skb, r) : result;
-}
-
 SEC("tc")
 int backend_accept(struct __sk_buff *skb)
 {
@@ -365,7 +339,7 @@ int backend_accept(struct __sk_buff *skb)
 	leg = leg_find(s, key);
 	f = leg && leg->state == LEG_OPENING ? flow_at(leg->flow) : NULL;
 	if (f && f->gen == leg->flow_gen)
-		result = accept_leg(skb, r, f, leg);
+		result = accept_arrived(skb, r, f, leg);
 	else
 		result = relay_accept(skb, r, *id);
 	switch (result) {

@@ -12,22 +12,17 @@
 
 #define SOURCE_TRIES 16
 
-static __always_inline bool source_is_v4(const struct ip_addr *addr)
-{
-	return !addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(IP_ADDR_MAPPED_W2);
-}
-
 static __always_inline bool source_equal(const struct ip_addr *a, const struct ip_addr *b)
 {
 	if (a->w[0] != b->w[0] || a->w[1] != b->w[1])
 		return false;
-	return !source_is_v4(a) || (a->w[2] == b->w[2] && a->w[3] == b->w[3]);
+	return !ip_addr_is_v4(a) || (a->w[2] == b->w[2] && a->w[3] == b->w[3]);
 }
 
 static __always_inline __u32 *source_find(struct run *r, const struct ip_addr *addr)
 {
 	r->source = *addr;
-	if (!source_is_v4(addr)) {
+	if (!ip_addr_is_v4(addr)) {
 		r->source.w[2] = 0;
 		r->source.w[3] = 0;
 	}

@@ -105,7 +105,7 @@ __noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL,
  * Returns the number of segments, -1 or REPLY_STALE. */
 __noinline int transmit_pump(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
 {
-	struct sender *s = r->sender ? sender_at(r->sender - 1) : NULL;
+	struct sender *s = sender_of(r);
 	int err;
 
 	if (!s)
@@ -162,11 +162,10 @@ static __always_inline bool transmit_is_single(const struct run *r, const struct
 /* A sender for the answer, or NULL. Where its timer is served, the request need not be held. */
 static __always_inline struct sender *transmit_claim(struct run *r, struct flow *f)
 {
-	struct sender *s = NULL;
+	struct sender *s;
 
 	f->reply &= ~REPLY_ONE;
-	if (sender_claim(r, f))
-		s = r->sender ? sender_at(r->sender - 1) : NULL;
+	s = sender_claim(r, f) ? sender_of(r) : NULL;
 	if (!s)
 		return NULL;
 	s->block = recovery_block(f, r->tx_len);
@@ -223,13 +222,15 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 	return transmit_begin(skb, r, f);
 }
 
-/* Sets r->tx_len and r->sender of the answer under way. The sender, NULL if it has none; -1 in
- * r->sender if the object is gone. */
+#define SENDER_STALE ~0U /* in r->sender: the answer's object is gone */
+
+/* Sets r->tx_len and r->sender of the answer under way. Returns the sender, NULL if it has none or
+ * cannot go on. */
 static __always_inline struct sender *transmit_resume(struct run *r, struct flow *f)
 {
 	struct object *o = reply_object(f);
 
-	r->sender = ~0U;
+	r->sender = SENDER_STALE;
 	if (!o)
 		return NULL;
 	r->tx_len = reply_len(f, o);
@@ -237,7 +238,7 @@ static __always_inline struct sender *transmit_resume(struct run *r, struct flow
 	if (f->reply & REPLY_ONE)
 		return NULL;
 	if (sender_find(r, f))
-		return sender_at(r->sender - 1);
+		return sender_of(r);
 	/* Another flow has taken it meanwhile. */
 	return f->snd_nxt != f->snd_una ? transmit_claim(r, f) : NULL;
 }
@@ -281,7 +282,7 @@ __noinline int transmit_on_ack(struct __sk_buff *skb, struct run *r NONNULL, str
 	__u32 ack = r->pkt.ack;
 	int sent;
 
-	if (r->sender == ~0U)
+	if (r->sender == SENDER_STALE)
 		return reply_abort(skb, r, f);
 	if (seq_after(ack, f->snd_nxt) || seq_before(ack, f->snd_una))
 		return VERDICT_GO; /* never sent, or late */
@@ -320,7 +321,7 @@ __noinline int transmit_on_repeat(struct __sk_buff *skb, struct run *r NONNULL,
 {
 	struct sender *s = transmit_resume(r, f);
 
-	if (r->sender == ~0U)
+	if (r->sender == SENDER_STALE)
 		return reply_abort(skb, r, f);
 	if (!s)
 		return transmit_begin(skb, r, f);
@@ -337,7 +338,7 @@ __noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, str
 {
 	struct sender *s = transmit_resume(r, f);
 
-	if (r->sender == ~0U)
+	if (r->sender == SENDER_STALE)
 		return reply_abort(skb, r, f);
 	if (!s)
 		return transmit_begin(skb, r, f);
