@@ -22,7 +22,8 @@ struct loader_sizes {
 };
 
 struct loader_programs {
-	int uplink_ingress, uplink_egress, backend_return, backend_accept, kick; /* fds */
+	/* fds */
+	int uplink_ingress, uplink_egress, backend_return, backend_accept, kick, make_timers;
 };
 
 struct loader;

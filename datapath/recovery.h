@@ -154,20 +154,29 @@ __noinline int recovery_detect(struct run *r NONNULL, struct flow *f NONNULL,
 	return !!lost;
 }
 
-/* Half the window: it does not grow beyond what is used (RFC 7661, 4.4), so it need not be compared
- * with what is under way. */
+/* Halves the window for the time after a timeout (RFC 5681, 3.1). It does not grow beyond what is
+ * used (RFC 7661, 4.4), so it need not be compared with what is under way. */
 static __always_inline void recovery_halve(struct flow *f)
 {
 	f->ssthresh = f->cwnd / 2 > MIN_SSTHRESH ? f->cwnd / 2 : MIN_SSTHRESH;
 }
 
-/* A loss was noticed: once in a window the congestion window is halved (RFC 5681, 3.2). */
+/* Where ACKs still come the window shrinks as CUBIC's (RFC 9438, 4.6): half of it is less than
+ * others leave each other at a few per cent of loss. */
+static __always_inline void recovery_reduce(struct flow *f)
+{
+	__u32 window = f->cwnd * 7 / 10;
+
+	f->ssthresh = window > MIN_SSTHRESH ? window : MIN_SSTHRESH;
+	f->cwnd = f->ssthresh;
+}
+
+/* A loss was noticed: once in a window the congestion window is reduced (RFC 5681, 3.2). */
 static __always_inline void recovery_enter(struct flow *f)
 {
 	if (f->flags & FLOW_RECOVERY)
 		return;
-	recovery_halve(f);
-	f->cwnd = f->ssthresh;
+	recovery_reduce(f);
 	f->recover = f->snd_nxt;
 	f->flags |= FLOW_RECOVERY;
 }
@@ -201,8 +210,8 @@ static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 bef
 		return;
 	if (cwnd < f->ssthresh)
 		cwnd += (segments > SLOW_START_LIMIT ? SLOW_START_LIMIT : segments) * CWND_UNIT;
-	else if (cwnd)
-		cwnd += CWND_UNIT * CWND_UNIT / cwnd;
+	else if (cwnd) /* with that factor, as fast on average as RFC 5681 (RFC 9438, 4.3) */
+		cwnd += CWND_UNIT * CWND_UNIT * 9 / 17 / cwnd;
 	f->cwnd = cwnd > CWND_MAX ? CWND_MAX : cwnd;
 }
 
@@ -231,10 +240,8 @@ static __always_inline void recovery_advance(struct run *r, struct flow *f, stru
 	s->lost = f->snd_una == f->snd_nxt ? 0 : s->lost & ~gone;
 	/* The probe has filled the hole in silence: a loss all the same (RFC 8985, 7.4). */
 	if (s->flags & SENDER_REPEATED && !seq_before(f->snd_una, s->probe) &&
-	    !recovery_is_dsack(r) && !(f->flags & FLOW_RECOVERY)) {
-		recovery_halve(f);
-		f->cwnd = f->ssthresh;
-	}
+	    !recovery_is_dsack(r) && !(f->flags & FLOW_RECOVERY))
+		recovery_reduce(f);
 	s->flags = 0;
 	s->backoff = 0;
 	recovery_grow(f, acked, r->pipe);

@@ -260,11 +260,11 @@ static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 	return 0;
 }
 
-/* True if the sender has a timer. It is made at its first use, and since Linux 6.18 that may fail
- * at any time (bpf_async_init(), kernel/bpf/helpers.c, takes memory with kmalloc_nolock()). */
-__noinline int sender_is_ready(struct run *r NONNULL)
+/* True if the sender has a timer. The daemon has all made when it starts (program make_timers): in
+ * Linux 6.18 a packet's run may be refused one at any time (__bpf_async_init(),
+ * kernel/bpf/helpers.c, takes memory with kmalloc_nolock()). */
+__noinline int sender_is_ready(__u32 slot)
 {
-	__u32 slot = r->sender - 1;
 	struct sender_entry *e = bpf_map_lookup_elem(&senders, &slot);
 	long err;
 
@@ -289,7 +289,7 @@ __noinline int sender_arm(struct run *r NONNULL, __u64 wait)
 	s = &e->sender;
 	s->deadline_ns = r->now_ns + wait;
 	if (lock_try(&s->armed)) {
-		bpf_timer_init(&e->timer, &senders, 1 /* CLOCK_MONOTONIC */);
+		bpf_timer_init(&e->timer, &senders, 1); /* if make_timers could not */
 		bpf_timer_set_callback(&e->timer, sender_timer);
 	} else if (s->fires_ns <= s->deadline_ns + MSEC) {
 		return 0;

@@ -169,7 +169,7 @@ static __always_inline struct sender *transmit_claim(struct run *r, struct flow 
 	if (!s)
 		return NULL;
 	s->block = recovery_block(f, r->tx_len);
-	if (kick_is_served(r->now_ns) && sender_is_ready(r))
+	if (kick_is_served(r->now_ns) && sender_is_ready(r->sender - 1))
 		f->req_len = 0;
 	return s;
 }

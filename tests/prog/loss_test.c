@@ -61,18 +61,18 @@ TEST_ROWS(dup_acks_three, "three duplicate ACKs: the hole is sent again, once", 
 	DOWNLOAD_SEGMENTS(r, 0);
 	f = peek_flow(&download.c);
 	EXPECT_TRUE(f.flags & FLOW_RECOVERY);
-	EXPECT(f.ssthresh, 5 * CWND_UNIT);
-	EXPECT(f.cwnd, 5 * CWND_UNIT);
-	for (i = 4; i <= 7; i++) /* pipe: 12 - i */
+	EXPECT(f.ssthresh, 7 * CWND_UNIT);
+	EXPECT(f.cwnd, 7 * CWND_UNIT);
+	for (i = 4; i <= 5; i++) /* pipe: 12 - i */
 		download_expect(dup_acks(1), 0);
-	for (i = 8; i <= 11; i++)
+	for (i = 6; i <= 11; i++)
 		download_expect(dup_acks(1), 1);
 	r = download_ack(12 * download.mss); /* all that was sent before the loss: it is over */
 	download_expect(r, 1);
 	f = peek_flow(&download.c);
 	EXPECT_TRUE(!(f.flags & FLOW_RECOVERY));
 	EXPECT(f.dupacks, 0);
-	EXPECT(f.ssthresh, 5 * CWND_UNIT);
+	EXPECT(f.ssthresh, 7 * CWND_UNIT);
 }
 
 /* RFC 6582, 3.2, step 3. Of eleven segments behind the first hole ten arrived. */
@@ -90,10 +90,10 @@ TEST_ROWS(two_holes, "a partial ACK: the next hole at once, whatever the window 
 		download_expect_new(dup_acks(1));
 	r = download_ack(4 * download.mss);
 	EXPECT(r->counts[STAT_RESENT], 1);
-	DOWNLOAD_SEGMENTS(r, 4, 15);
+	DOWNLOAD_SEGMENTS(r, 4, 17);
 	f = peek_flow(&download.c);
 	EXPECT_TRUE(f.flags & FLOW_RECOVERY);
-	EXPECT(f.cwnd, 5 * CWND_UNIT); /* halved once */
+	EXPECT(f.cwnd, 7 * CWND_UNIT); /* reduced once */
 	EXPECT(f.dupacks, 7);	       /* 5 to 11 have arrived */
 	download_expect_new(download_ack(download.sent));
 	EXPECT_TRUE(!(peek_flow(&download.c).flags & FLOW_RECOVERY));
@@ -154,16 +154,16 @@ TEST(window_update, "ACKs that change the window are no duplicates")
 	EXPECT(peek_flow(&download.c).dupacks, 0);
 }
 
-TEST(again_after, "a second loss after the recovery: the window is halved again")
+TEST(again_after, "a second loss after the recovery: the window shrinks again")
 {
 	struct flow f, before;
 
 	begin(false);
 	DOWNLOAD_SEGMENTS(dup_acks_to_loss(), 0);
-	download_expect(download_ack(download.sent), 5);
+	download_expect(download_ack(download.sent), 7);
 	f = peek_flow(&download.c);
 	EXPECT_TRUE(!(f.flags & FLOW_RECOVERY));
-	EXPECT(f.cwnd, 5 * CWND_UNIT);
+	EXPECT(f.cwnd, 7 * CWND_UNIT);
 	/* RFC 6582, 3.2: these may be caused by the repetition. */
 	EXPECT(dup_acks_to_loss()->counts[STAT_RESENT], 0);
 	download_expect_new(download_ack(13 * download.mss));
@@ -171,7 +171,7 @@ TEST(again_after, "a second loss after the recovery: the window is halved again"
 	dup_acks(2);
 	DOWNLOAD_SEGMENTS(dup_acks(1), 13);
 	f = peek_flow(&download.c);
-	EXPECT(f.ssthresh, before.cwnd / 2);
+	EXPECT(f.ssthresh, before.cwnd * 7 / 10);
 	EXPECT(f.cwnd, f.ssthresh);
 }
 
