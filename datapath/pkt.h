@@ -122,6 +122,8 @@ static __always_inline __u32 tcpopt_step(struct run *r, __u32 l4, __u32 off, __u
 		p->sack_ok = 1;
 		break;
 	case TCPOPT_SACK:
+		if ((len - 2) % 8) /* translation would move what stands behind it */
+			return TCPOPT_REFUSED;
 		p->sack_off = off + 2;
 		p->sack_len = len - 2;
 		break;

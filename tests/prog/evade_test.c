@@ -62,6 +62,8 @@ static const struct lie_row lie_rows[] = {
 	  NULL,
 	  { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 77, 9 },
 	  28 },
+	{ "half a SACK block", false, NULL, { 5, 6, 127, 1, 2, 3, 1, 1 }, 8 },
+	{ "SACK block and a byte", true, NULL, { 5, 11, 127, 1, 2, 3, 127, 1, 2, 4, 1, 1 }, 12 },
 	{ "option one byte too long", true, NULL, { 77, 9, 0, 0, 0, 0, 0, 0 }, 8 },
 };
 
@@ -120,4 +122,130 @@ TEST_ROWS(lies_begin, "first data of a connection, not read", lie_rows)
 	expect_unread(run_lie(&c, row));
 	EXPECT(peek_flow_slot(&c), -1);
 	expect_counts(client_say(&c, DENIED), "COOKIE_OK REQUESTS CANNED");
+}
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+#define POST_CHUNKED "POST /1/p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+/* RFC 5961, 5.2: Linux drops a segment whose ACK is older than SND.UNA - MAX.SND.WND, which may be
+ * a few bytes. */
+TEST(old_ack, "a request with an old ACK goes on with the highest one")
+{
+	const struct packet *out;
+	struct packet p;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	node_reply(&n, &c, OK_5);
+	node_ack(&n);
+	p = client_packet(&c, TCP_PSH | TCP_ACK, ALLOWED, strlen(ALLOWED));
+	p.ack -= strlen(OK_5);
+	out = expect_out(client_run(&p), NET_NODE1);
+	EXPECT(out->len, strlen(ALLOWED));
+	EXPECT(out->ack, n.seq);
+}
+
+struct edge_row {
+	const char *name;
+	bool v6;
+	uint16_t window; /* of the backend, in 128 bytes */
+};
+
+static const struct edge_row edge_rows[] = {
+	{ "closed", false, 0 },
+	{ "closed, IPv6", true, 0 },
+	{ "smaller than the request", false, 0 },
+};
+
+/* Opens a leg that has offered `window` bytes more. */
+static void open_narrow(struct client *c, struct node *n, const struct edge_row *row,
+			const char *request)
+{
+	client_open(c, row->v6);
+	node_open(n, 1, c, request);
+	n->window = row->window;
+}
+
+static void narrow_edge(const struct client *c, uint32_t room)
+{
+	struct leg leg = peek_leg(c, 1);
+
+	leg.edge = leg.rnxt + room;
+	peek_set_leg(c, 1, &leg);
+}
+
+TEST_ROWS(edge_head, "a request behind the backend's window is not read: closed", edge_rows)
+{
+	const struct edge_row *row = row_;
+	uint32_t room = row - edge_rows == 2 ? strlen(ALLOWED) - 1 : 0;
+	const struct packet *out;
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	open_narrow(&c, &n, row, GET("/1/a"));
+	node_reply(&n, &c, OK_5);
+	node_ack(&n);
+	narrow_edge(&c, room);
+	r = client_say(&c, ALLOWED);
+	c.seq -= strlen(ALLOWED);
+	EXPECT(r->counts[STAT_REQUESTS], 0);
+	out = expect_out(r, NET_NODE1);
+	EXPECT(out->len, 0);
+	EXPECT(out->seq, n.ack - 1); /* makes it say how large its window is (RFC 9293, 3.8.6.1) */
+	expect_counts(client_say(&c, DENIED), "REQUESTS CANNED");
+}
+
+TEST_ROWS(edge_open, "and is when it has opened", edge_rows)
+{
+	const struct edge_row *row = row_;
+	struct client c;
+	struct node n;
+
+	open_narrow(&c, &n, row, GET("/1/a"));
+	node_reply(&n, &c, OK_5);
+	node_ack(&n);
+	narrow_edge(&c, 0);
+	EXPECT(client_say(&c, ALLOWED)->counts[STAT_EARLY], 1);
+	c.seq -= strlen(ALLOWED);
+	n.window = 501;
+	node_ack(&n);
+	node_expect_text(&n, client_say(&c, ALLOWED), ALLOWED);
+}
+
+TEST_ROWS(edge_parked, "while another leg was in use", edge_rows)
+{
+	const struct edge_row *row = row_;
+	struct client c;
+	struct node n;
+
+	open_narrow(&c, &n, row, GET("/1/a"));
+	node_reply(&n, &c, OK_5);
+	node_ack(&n);
+	narrow_edge(&c, 0);
+	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
+	client_ack(&c);
+	n.window = 501;
+	node_ack(&n);
+	expect_counts(client_say(&c, ALLOWED), "REQUESTS MISS_ROUTE LEG_REUSED");
+}
+
+TEST(edge_chunk, "the head of a chunk behind the backend's window is not read")
+{
+	const char chunk[] = "5\r\nhello\r\n";
+	struct client c;
+	struct node n;
+	struct flow f;
+
+	client_open(&c, false);
+	node_open(&n, 1, &c, POST_CHUNKED);
+	node_ack(&n);
+	narrow_edge(&c, 3 + 2);
+	client_say(&c, chunk);
+	f = peek_flow(&c);
+	EXPECT(f.rcv_nxt, c.seq - strlen(chunk) + 5);
+	EXPECT(f.body.left, 3);
 }
