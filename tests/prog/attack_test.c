@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Clients that want more than their share (Savage et al., TCP congestion control with a misbehaving
- * receiver; RFC 3465).
+ * receiver; RFC 3465), and strangers who want to know what they cannot see (CVE-2016-5696).
  */
+
 #include <string.h>
+#include <unistd.h>
 
 #include "download.h"
 #include "peek.h"
@@ -51,4 +53,46 @@ TEST_ROWS(split, "a segment acknowledged in pieces opens the window by no more t
 	if (f.cwnd > before + CWND_UNIT)
 		check_fail("growth: expected at most %d/64 segments, actual %d/64", CWND_UNIT,
 			   (int)(f.cwnd - before));
+}
+
+/* Answers that are still sent in one tick of the clock, for `n` segments that ask for a proof. */
+static int answered_in_tick(struct client *c)
+{
+	uint32_t clock = peek_clock();
+	struct packet p;
+	int answered, i;
+
+	do {
+		while (peek_clock() == clock)
+			usleep(500);
+		clock = peek_clock();
+		for (answered = i = 0; i < 128; i++) {
+			p = client_packet(c, TCP_RST, NULL, 0);
+			p.seq += 1000;
+			answered += client_run(&p)->verdict == REDIRECT;
+		}
+		run_forget();
+	} while (peek_clock() != clock);
+	return answered;
+}
+
+#define TICKS 8
+
+/* With a budget that is always the same, how much of it is left tells a client whether somebody
+ * else's connection exists and what its numbers are. */
+TEST(side_channel, "how many challenges are answered in a tick cannot be told beforehand")
+{
+	int n[TICKS], least = 128, most = 0, i;
+	struct client c;
+
+	client_open(&c, false);
+	for (i = 0; i < TICKS; i++) {
+		n[i] = answered_in_tick(&c);
+		least = n[i] < least ? n[i] : least;
+		most = n[i] > most ? n[i] : most;
+	}
+	if (most - least < 4)
+		check_fail("answers in %d ticks: expected different numbers, actual %d to %d",
+			   TICKS, least, most);
+	EXPECT_TRUE(least >= 32 && most <= 64);
 }
