@@ -189,11 +189,11 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		f->seen = run_clock(r);
 	if (leg->state == LEG_OPENING)
 		leg->state = LEG_OPEN;
-	if (f->active != leg->index)
-		return backend_parked(skb, r, local, f, leg);
 	edge = p->ack + ((__u32)p->window << (f->flags & FLOW_WSCALE ? WINDOW_SCALE : 0));
 	if (p->flags & TCP_ACK && seq_after(edge, leg->edge))
 		leg->edge = edge;
+	if (f->active != leg->index)
+		return backend_parked(skb, r, local, f, leg);
 	if (p->flags & TCP_ACK && seq_after(p->ack, leg->acked)) {
 		leg->acked = p->ack;
 		st = stash_get(r, f, f->stash, STASH_REQUEST);

@@ -20,6 +20,8 @@
 #define AF_INET6 10
 #define IFINDEX_LO 1 /* of every netns */
 #define PACKET_HOST 0
+#define CHECKSUM_UNNECESSARY 1
+#define CHECKSUM_PARTIAL 3
 
 #define TCX_NEXT -1
 #define TCX_DROP 2

@@ -36,6 +36,19 @@ static __always_inline int forward_address(struct __sk_buff *skb, struct run *r,
 	return steer(skb, r, b, &s->src, &s->dst);
 }
 
+/*
+ * The number with which a segment tells the leg what the client has got. Where there is payload,
+ * or a FIN, it is never less than what was told before: the leg's TCP would drop the segment if it
+ * were by more than the largest window that it has seen (RFC 5961, 5.2), after its bytes have been
+ * read here.
+ */
+static __always_inline __u32 forward_ack(const struct pkt *p, struct leg *leg, __u32 ack)
+{
+	if (seq_after(ack, leg->told))
+		leg->told = ack;
+	return p->payload_len || p->flags & TCP_FIN ? leg->told : ack;
+}
+
 /* Fields of a segment to the leg that the gateway makes, beyond addresses. */
 static __always_inline void forward_segment(struct run *r, const struct flow *f, struct leg *leg,
 					    __u32 seq, __u32 ack, __u8 flags)
@@ -43,7 +56,7 @@ static __always_inline void forward_segment(struct run *r, const struct flow *f,
 	struct segment *s = &r->seg;
 
 	s->seq = seq;
-	s->ack = ack;
+	s->ack = forward_ack(&r->pkt, leg, ack);
 	s->flags = flags;
 	s->window = r->pkt.window;
 	s->has_ts = f->flags & FLOW_TS;
@@ -51,8 +64,6 @@ static __always_inline void forward_segment(struct run *r, const struct flow *f,
 	s->tsecr = leg->state == LEG_OPENING || !r->pkt.has_ts ? run_tsval(r) : r->pkt.tsecr;
 	s->options_len = 0;
 	s->payload_len = 0;
-	if (seq_after(ack, leg->told))
-		leg->told = ack;
 }
 
 /* A bare segment to the leg, as a clone; the packet is used up. */
@@ -91,11 +102,9 @@ __noinline int forward_whole(struct __sk_buff *skb, struct run *r NONNULL, struc
 	if (verdict == VERDICT_DROP)
 		return verdict;
 	r->seg.seq = r->pkt.seq - leg->delta_in;
-	r->seg.ack = r->pkt.ack - leg->delta_out;
+	r->seg.ack = forward_ack(&r->pkt, leg, r->pkt.ack - leg->delta_out);
 	r->seg.tsecr = run_tsval(r);
 	r->seg.sack_base = leg->base_out + leg->delta_out;
-	if (seq_after(r->seg.ack, leg->told))
-		leg->told = r->seg.ack;
 	if (verdict == VERDICT_NEXT && opening) {
 		int result = accept_packet(skb, r, f, leg);
 
@@ -180,7 +189,8 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 /*
  * Sends the first `keep` payload bytes of the packet, the rest is not accepted: as segments,
  * because what is cut is no GSO packet any more. More than STASH_BYTES are left to the client's
- * retransmission. Returns a verdict.
+ * retransmission. If the backend's window has no room for the packet, it is made to say so: the
+ * client may not know it. Returns a verdict.
  */
 __noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			   struct leg *leg NONNULL, __u32 keep)
@@ -202,6 +212,8 @@ __noinline int forward_cut(struct __sk_buff *skb, struct run *r NONNULL, struct 
 		return verdict;
 	if (keep)
 		return forward_pieces(skb, r, f, leg, verdict, b->mtu, r->http.buf, seq, ack, keep);
+	if (seq_after(seq + r->pkt.payload_len, leg->edge))
+		seq--; /* RFC 9293, 3.8.6.1 */
 	forward_segment(r, f, leg, seq, ack, TCP_ACK);
 	if (segment_resize(skb, r) || segment_seal(skb, r))
 		return drop(STAT_DROP_OTHER);

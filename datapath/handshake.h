@@ -9,7 +9,11 @@
 #include "cookie.h"
 #include "segment.h"
 
-/* RSTs and challenge ACKs: at most this many in 2^26 ns (67 ms) and CPU. */
+/*
+ * RSTs and challenge ACKs: at most this many in 2^26 ns (67 ms) and CPU, at least half of it. Were
+ * the number known, then what a client gets of it would tell whether the rest went to connections
+ * of others, and so that they exist and what their numbers are (CVE-2016-5696).
+ */
 #define RST_BUDGET 64
 
 struct rst_budget {
@@ -72,7 +76,7 @@ static __always_inline bool budget_take(const struct run *r)
 		return false;
 	if (budget->clock != clock) {
 		budget->clock = clock;
-		budget->left = RST_BUDGET;
+		budget->left = RST_BUDGET / 2 + bpf_get_prandom_u32() % (RST_BUDGET / 2 + 1);
 	}
 	if (!budget->left)
 		return false;

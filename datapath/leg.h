@@ -182,6 +182,15 @@ static __always_inline bool leg_is_idle(const struct flow *f, const struct leg *
 	       ack - leg->delta_out == leg->resp_pos && !seq_before(leg->acked, leg->rnxt);
 }
 
+/*
+ * True if the backend's window has room for the client's bytes up to `end`. What lies behind it is
+ * dropped there and must not be read here: other bytes could come in its place.
+ */
+static __always_inline bool leg_has_room(const struct leg *leg, __u32 end)
+{
+	return !seq_after(end - leg->delta_in, leg->edge);
+}
+
 /* From now on the leg's bytes are those that begin at `seq` and `ack` of the client. */
 static __always_inline void leg_resume(struct leg *leg, __u32 seq, __u32 ack)
 {

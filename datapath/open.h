@@ -67,7 +67,7 @@ __noinline int open_leg(struct run *r NONNULL, struct flow *f NONNULL, __u32 poo
 		leg->resp_pos = r->pkt.ack;
 		leg->snd_max = r->pkt.ack;
 		leg->acked = start;
-		leg->edge = start;
+		leg->edge = start + WINDOW_BYTES; /* the least that a socket begins with */
 		leg->told = r->pkt.ack;
 		leg->pool = pool_id;
 		leg->member = m;

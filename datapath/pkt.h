@@ -78,17 +78,25 @@ static __always_inline bool seq_after(__u32 a, __u32 b)
 #define TCPOPT_SACK_OK 4
 #define TCPOPT_SACK 5
 #define TCPOPT_TS 8
+#define TCPOPT_MD5 19 /* RFC 2385 */
+#define TCPOPT_AO 29  /* RFC 5925 */
 #define TCP_OPT_NOP_NOP_TS 0x0101080a
 
-/* One option at offset `off` of the TCP header, which begins at r->hdr[l4]. Returns the next
- * offset, or 0 at the end of the list or when a length lies. */
+#define TCPOPT_REFUSED 0xff
+
+/*
+ * One option at offset `off` of the TCP header, which begins at r->hdr[l4]. Returns the next
+ * offset, 0 at the end of the list, or TCPOPT_REFUSED: a length lies, or the segment is signed.
+ * Linux drops both (tcp_inbound_hash(), include/net/tcp.h), so Node would get other bytes in this
+ * place than those that were read here.
+ */
 static __always_inline __u32 tcpopt_step(struct run *r, __u32 l4, __u32 off, __u32 end)
 {
 	struct pkt *p = &r->pkt;
 	__u32 at = l4 + off, len;
 	__u8 kind;
 
-	if (off >= end || at > HDR_MAX - 10)
+	if (off >= end || at > HDR_MAX)
 		return 0;
 	kind = r->hdr[at];
 	if (kind == TCPOPT_EOL)
@@ -97,8 +105,11 @@ static __always_inline __u32 tcpopt_step(struct run *r, __u32 l4, __u32 off, __u
 		return off + 1;
 	len = r->hdr[at + 1];
 	if (len < 2 || off + len > end)
-		return 0;
+		return TCPOPT_REFUSED;
 	switch (kind) {
+	case TCPOPT_MD5:
+	case TCPOPT_AO:
+		return TCPOPT_REFUSED;
 	case TCPOPT_MSS:
 		if (len == 4)
 			p->mss = bpf_ntohs(load_u16(&r->hdr[at + 2]));
@@ -111,6 +122,8 @@ static __always_inline __u32 tcpopt_step(struct run *r, __u32 l4, __u32 off, __u
 		p->sack_ok = 1;
 		break;
 	case TCPOPT_SACK:
+		if ((len - 2) % 8) /* translation would move what stands behind it */
+			return TCPOPT_REFUSED;
 		p->sack_off = off + 2;
 		p->sack_len = len - 2;
 		break;
@@ -126,7 +139,7 @@ static __always_inline __u32 tcpopt_step(struct run *r, __u32 l4, __u32 off, __u
 	return off + len;
 }
 
-/* All options. A global function: verified once. */
+/* All options. 0, or -1: the segment is to be dropped. A global function: verified once. */
 __noinline int tcpopt_parse(struct run *r NONNULL)
 {
 	__u32 l4 = r->pkt.l4_off, off = 20, end = r->pkt.payload_off - l4;
@@ -141,7 +154,7 @@ __noinline int tcpopt_parse(struct run *r NONNULL)
 			break;
 		off = tcpopt_step(r, l4, cur, end);
 	}
-	return 0;
+	return off == TCPOPT_REFUSED ? -1 : 0;
 }
 
 /* `n`: bytes of r->hdr that are the packet's. */
@@ -185,7 +198,7 @@ static __always_inline int pkt_parse_ip(struct __sk_buff *skb, struct run *r, __
 		if (ip[6] != IPPROTO_TCP)
 			return PKT_OTHER;
 		*l4_len = bpf_ntohs(load_u16(ip + 4));
-		if (*l4_len < 20)
+		if (ip[0] >> 4 != 6 || *l4_len < 20)
 			return PKT_MALFORMED;
 	}
 	/* A GSO packet over 64 KB (BIG TCP) carries no length in its header. */
@@ -238,14 +251,16 @@ static __always_inline int pkt_parse(struct __sk_buff *skb, struct run *r)
 	p->has_ts = 0;
 	p->ts_off = 0;
 	kskb = bpf_cast_to_kern_ctx(skb);
-	p->csum_partial = BPF_CORE_READ_BITFIELD(kskb, ip_summed) == 3; /* CHECKSUM_PARTIAL */
+	p->ip_summed = BPF_CORE_READ_BITFIELD(kskb, ip_summed);
+	p->csum_partial = p->ip_summed == CHECKSUM_PARTIAL;
 	if (hlen == 32 && load_u32(tcp + 20) == bpf_htonl(TCP_OPT_NOP_NOP_TS)) {
 		p->has_ts = 1;
 		p->ts_off = 24;
 		p->tsval = bpf_ntohl(load_u32(tcp + 24));
 		p->tsecr = bpf_ntohl(load_u32(tcp + 28));
-	} else if (hlen > 20) {
-		tcpopt_parse(r);
+	} else if (hlen > 20 && tcpopt_parse(r) &&
+		   !(p->flags & TCP_SYN)) { /* a SYN's data is not read */
+		return PKT_MALFORMED;
 	}
 	return PKT_TCP;
 }

@@ -199,19 +199,20 @@ static __always_inline void recovery_timeout(const struct run *r, struct flow *f
 	f->flags |= FLOW_RECOVERY;
 }
 
-/* `acked` bytes were acknowledged when `before` segments were under way. */
+/* `acked` bytes were acknowledged when `before` segments were under way. Bytes count, not ACKs (RFC
+ * 3465, 2): a client could cut them into as many as it likes. */
 static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 before)
 {
-	__u32 segments = reply_segments(f, acked), cwnd = f->cwnd;
+	__u32 grown = acked * CWND_UNIT / reply_mss(f), cwnd = f->cwnd;
 
 	if (f->flags & FLOW_RECOVERY && cwnd >= f->ssthresh)
 		return;
 	if (2 * before * CWND_UNIT < cwnd) /* not used: says nothing about the network */
 		return;
 	if (cwnd < f->ssthresh)
-		cwnd += (segments > SLOW_START_LIMIT ? SLOW_START_LIMIT : segments) * CWND_UNIT;
+		cwnd += grown > SLOW_START_LIMIT * CWND_UNIT ? SLOW_START_LIMIT * CWND_UNIT : grown;
 	else if (cwnd) /* with that factor, as fast on average as RFC 5681 (RFC 9438, 4.3) */
-		cwnd += CWND_UNIT * CWND_UNIT * 9 / 17 / cwnd;
+		cwnd += CWND_UNIT * (grown > CWND_UNIT ? CWND_UNIT : grown) * 9 / 17 / cwnd;
 	f->cwnd = cwnd > CWND_MAX ? CWND_MAX : cwnd;
 }
 

@@ -78,6 +78,8 @@ __noinline int relay_load(struct run *r NONNULL, struct relay *rel NONNULL)
 	leg->base_in = rel->start;
 	leg->base_out = rel->origin;
 	leg->rnxt = rel->rnxt;
+	leg->told = r->pkt.ack;
+	leg->edge = rel->rnxt + WINDOW_BYTES;
 	return 0;
 }
 

@@ -126,6 +126,9 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 
 	if ((__u16)(leg->sent - leg->done) >= LEG_OUTSTANDING)
 		return request_early();
+	/* What goes out of the stash is the same whenever it is repeated. */
+	if (!r->stashed && !leg_has_room(leg, r->pkt.seq + r->cursor + q->head_len))
+		return request_early();
 	request_keep(skb, r, f, leg);
 	f->snd_wnd = (__u32)r->pkt.window << (f->wscale & 15);
 	if (q->method == HTTP_HEAD)
@@ -341,14 +344,17 @@ static __always_inline int request_head(struct __sk_buff *skb, struct run *r, st
 /* Bytes of a body at the cursor. */
 __noinline int request_body(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
 {
-	__u32 n = r->len - r->cursor, used = 0;
+	__u32 n = r->len - r->cursor, used = 0, at = r->pkt.seq + r->cursor;
+	const struct leg *leg = leg_of(r, f, f->active);
 
+	if (f->phase == REQUEST_CHUNKED && leg && !leg_has_room(leg, at + n))
+		n = leg_has_room(leg, at) ? leg->edge + leg->delta_in - at : 0;
 	if (f->phase == REQUEST_BODY) {
 		used = f->body.left < n ? f->body.left : n;
 		f->body.left -= used;
 		if (!f->body.left)
 			f->phase = REQUEST_START;
-	} else {
+	} else if (n) {
 		switch (http_body_advance(skb, r->pkt.payload_off + r->cursor, n, &f->body, true,
 					  &used)) {
 		case HTTP_BODY_DONE:

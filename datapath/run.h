@@ -35,7 +35,8 @@ struct pkt {
 	__u8 wscale;	   /* SYN only; 0xff: no option */
 	__u8 sack_ok;	   /* SYN only */
 	__u8 csum_partial; /* the checksum field holds the pseudo header's sum alone */
-	__u8 pad[3];
+	__u8 ip_summed;	   /* the kernel's CHECKSUM_* */
+	__u8 pad[2];
 };
 
 /* What a SYN cookie has kept of the client's options. */

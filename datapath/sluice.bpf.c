@@ -249,7 +249,7 @@ int uplink_ingress(struct __sk_buff *skb)
 		return verdict_finish(skb, r,
 				      addr_is_vip(&r->pkt.src) ? drop(STAT_DROP_SPOOFED) :
 								 uplink_local(skb, r));
-	verdict = uplink_packet(skb, r, vip);
+	verdict = csum_is_right(skb, r) ? uplink_packet(skb, r, vip) : drop(STAT_DROP_MALFORMED);
 	if (verdict == VERDICT_DROP)
 		kick_pending(skb, r);
 	return verdict_finish(skb, r, verdict);
@@ -305,6 +305,8 @@ int backend_return(struct __sk_buff *skb)
 	if (!r || pkt_parse(skb, r) != PKT_TCP)
 		return TCX_NEXT;
 	id = backend_id(r, &r->pkt.src, r->pkt.sport);
+	if (id && !csum_is_right(skb, r))
+		return verdict_finish(skb, r, drop(STAT_DROP_MALFORMED));
 	if (id)
 		return verdict_finish(skb, r, return_packet(skb, r, *id, false));
 	if (addr_is_vip(&r->pkt.src))
