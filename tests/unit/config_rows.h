@@ -158,6 +158,7 @@ static const struct row gateway_rows[] = {
 	{ TIMEOUT("60"), "4: header-timeout: '60' is not a duration that fits" },
 	{ TIMEOUT("s"), "4: header-timeout: 's' is not a duration that fits" },
 	{ TIMEOUT("soon"), "4: header-timeout: 'soon' is not a duration that fits" },
+	{ TIMEOUT("+1s"), "4: header-timeout: '+1s' is not a duration that fits" },
 	{ TIMEOUT("-1s"), "4: header-timeout: '-1s' is not a duration that fits" },
 	{ TIMEOUT("1.5s"), "4: header-timeout: '1.5s' is not a duration that fits" },
 	{ TIMEOUT("1 s"), "4: header-timeout: '1 s' is not a duration that fits" },
