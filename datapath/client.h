@@ -307,6 +307,8 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 		count(STAT_OUT_OF_ORDER);
 		return client_ack(skb, r, f);
 	}
+	if (f->phase == REQUEST_HEAD && seq_before(p->seq, f->rcv_nxt))
+		return client_ack(skb, r, f); /* keep-alive probe, of bytes that no leg has seen */
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt && f->phase == REQUEST_HEAD) {
 		f->active = ACTIVE_KERNEL; /* the leg has not seen the head's beginning */
 		f->snd_nxt = leg->resp_pos + leg->delta_out;

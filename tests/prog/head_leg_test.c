@@ -166,3 +166,19 @@ TEST(leg_unasked, "bytes that nobody asked for, in a head: the leg ends, the hea
 	head_expect_408(&c, &head_kick(&c)->clones[0]);
 	head_close_408(&c);
 }
+
+TEST(leg_probe, "a keep-alive probe of the client in a head, a leg is the destination")
+{
+	struct leg_row row = { "", false, true, true };
+	struct packet probe;
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	open_on_leg(&c, &n, &row);
+	probe = client_packet(&c, TCP_ACK, NULL, 0);
+	probe.seq--;
+	r = client_run(&probe);
+	EXPECT(client_take(&c, r)->flags, TCP_ACK);
+	expect_no_clones(r);
+}
