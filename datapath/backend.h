@@ -39,10 +39,18 @@ static __always_inline int backend_reset(struct __sk_buff *skb, struct run *r, b
 	return backend_answer(skb, r, local, NULL, r->pkt.ack, 0, TCP_RST);
 }
 
-/* No request is under way, neither its body nor its response. */
+/* No request is under way, neither its body nor its response. Of a head that is not whole the leg
+ * has seen nothing. */
 static __always_inline bool backend_is_quiet(const struct flow *f, const struct leg *leg)
 {
-	return leg->rphase == RESPONSE_IDLE && leg->sent == leg->done && f->phase == REQUEST_START;
+	return leg->rphase == RESPONSE_IDLE && leg->sent == leg->done &&
+	       (f->phase == REQUEST_START || f->phase == REQUEST_HEAD);
+}
+
+/* The client has acknowledged all that the leg has sent: before a head begins it must have. */
+static __always_inline bool backend_is_acked(const struct flow *f, const struct leg *leg)
+{
+	return f->phase == REQUEST_HEAD || !seq_before(leg->told, leg->resp_pos);
 }
 
 /* A leg that the client does not talk to at the moment. */
@@ -93,7 +101,7 @@ static __always_inline int backend_fin(struct __sk_buff *skb, struct run *r, boo
 	bool keep = !(leg->flags & LEG_CLOSE) && !(f->flags & (FLOW_CLIENT_FIN | FLOW_PINNED));
 
 	leg->flags |= LEG_FIN;
-	if (keep && backend_is_quiet(f, leg) && !seq_before(leg->told, leg->resp_pos)) {
+	if (keep && backend_is_quiet(f, leg) && backend_is_acked(f, leg)) {
 		count(STAT_LEG_CLOSED);
 		leg_leave(f, leg);
 		return backend_reset(skb, r, local);
@@ -144,8 +152,8 @@ static __always_inline int backend_rst(struct __sk_buff *skb, struct run *r, boo
 {
 	int verdict;
 
-	if (backend_is_quiet(f, leg) && !seq_before(leg->told, leg->resp_pos) &&
-	    !(leg->flags & LEG_CLOSE) && !(f->flags & FLOW_PINNED)) {
+	if (backend_is_quiet(f, leg) && backend_is_acked(f, leg) && !(leg->flags & LEG_CLOSE) &&
+	    !(f->flags & FLOW_PINNED)) {
 		count(STAT_LEG_CLOSED);
 		leg_leave(f, leg);
 		return VERDICT_DROP;
@@ -212,7 +220,7 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	before = leg->resp_pos;
 	if (p->payload_len && !response_follow(skb, r, f, leg))
 		return backend_unasked(skb, r, local, f, leg,
-				       leg->resp_pos == before && !seq_before(leg->told, before));
+				       leg->resp_pos == before && backend_is_acked(f, leg));
 	if (p->flags & TCP_FIN) {
 		int verdict = backend_fin(skb, r, local, f, leg);
 

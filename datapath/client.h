@@ -205,6 +205,13 @@ static __always_inline int client_fin(struct __sk_buff *skb, struct run *r, stru
 	return segment_bare(skb, r, f->snd_nxt - 1, f->rcv_nxt, TCP_FIN | TCP_ACK);
 }
 
+/* Both sides have closed. The packet is used up if there are legs. */
+static __always_inline void client_closed(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	f->state = FLOW_CLOSED;
+	forward_reset_parked(skb, r, f);
+}
+
 /* The gateway's FIN is out: late data is taken and forgotten so that the client can read the answer
  * (RFC 9112, 9.6), the client's FIN ends the flow. */
 static __always_inline int client_closing(struct __sk_buff *skb, struct run *r, struct flow *f)
@@ -229,11 +236,11 @@ static __always_inline int client_closing(struct __sk_buff *skb, struct run *r, 
 			return client_fin(skb, r, f); /* it has not seen our FIN */
 		}
 		if (f->flags & FLOW_CLIENT_FIN && p->ack == f->snd_nxt)
-			f->state = FLOW_CLOSED;
+			client_closed(skb, r, f);
 		return segment_ack_client(skb, r, f, f->snd_nxt, f->rcv_nxt);
 	}
 	if (f->flags & FLOW_CLIENT_FIN && p->ack == f->snd_nxt)
-		f->state = FLOW_CLOSED;
+		client_closed(skb, r, f);
 	return VERDICT_DROP;
 }
 
@@ -300,6 +307,8 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 		count(STAT_OUT_OF_ORDER);
 		return client_ack(skb, r, f);
 	}
+	if (f->phase == REQUEST_HEAD && seq_before(p->seq, f->rcv_nxt))
+		return client_ack(skb, r, f); /* keep-alive probe, of bytes that no leg has seen */
 	if (p->flags & TCP_FIN && p->seq == f->rcv_nxt && f->phase == REQUEST_HEAD) {
 		f->active = ACTIVE_KERNEL; /* the leg has not seen the head's beginning */
 		f->snd_nxt = leg->resp_pos + leg->delta_out;

@@ -21,7 +21,7 @@ static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struc
 	r->pkt.src = f->key.client;
 	r->pkt.ack = leg ? leg->resp_pos + leg->delta_out : f->snd_nxt;
 	r->pkt.window = f->snd_wnd >> (f->wscale & 15);
-	r->reply_flags = 0;
+	r->reply_flags = TRANSMIT_TIMED; /* all of the head is acknowledged */
 	stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
 	forward_park(skb, r, f, 0);
 	f->req_len = 0;

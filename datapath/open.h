@@ -91,7 +91,8 @@ static __always_inline int open_error(struct __sk_buff *skb, struct run *r, stru
 	f->tx_slot = s->error_slot[canned];
 	f->tx_gen = s->error_gen[canned];
 	f->snd_nxt = r->pkt.ack;
-	return transmit_start(skb, r, f, REPLY_CLOSE | (r->reply_flags & REPLY_HEAD));
+	return transmit_start(skb, r, f,
+			      REPLY_CLOSE | (r->reply_flags & (REPLY_HEAD | TRANSMIT_TIMED)));
 }
 
 /*

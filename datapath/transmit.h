@@ -16,6 +16,7 @@
 
 #define TRANSMIT_MAX 64 /* segments sent by one run */
 #define REPEAT_MARGIN (10 * MSEC)
+#define TRANSMIT_TIMED (1 << 8) /* a flag beside enum reply_flag: see transmit_begin() */
 
 static __always_inline __u32 transmit_end(const struct run *r, const struct flow *f)
 {
@@ -174,12 +175,14 @@ static __always_inline struct sender *transmit_claim(struct run *r, struct flow 
 	return s;
 }
 
-/* Sends the answer from its beginning. Returns a verdict. */
-static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, struct flow *f)
+/* Sends the answer from its beginning; `timed`: the client has nothing to repeat, so that even a
+ * single segment needs a timer. Returns a verdict. */
+static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, struct flow *f,
+					  bool timed)
 {
 	struct sender *s;
 
-	if (transmit_is_single(r, f)) {
+	if (transmit_is_single(r, f) && !timed) {
 		if (reply_segment(skb, r, f, f->tx_start, r->tx_len, f->rcv_nxt, true))
 			return drop(STAT_DROP_OTHER);
 		f->reply |= REPLY_ONE;
@@ -219,7 +222,7 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 	if (f->reply & REPLY_CLOSE)
 		f->state = FLOW_CLOSING;
 	r->tx_len = reply_len(f, o);
-	return transmit_begin(skb, r, f);
+	return transmit_begin(skb, r, f, flags & TRANSMIT_TIMED);
 }
 
 #define SENDER_STALE ~0U /* in r->sender: the answer's object is gone */
@@ -324,7 +327,7 @@ __noinline int transmit_on_repeat(struct __sk_buff *skb, struct run *r NONNULL,
 	if (r->sender == SENDER_STALE)
 		return reply_abort(skb, r, f);
 	if (!s)
-		return transmit_begin(skb, r, f);
+		return transmit_begin(skb, r, f, false);
 	if (r->now_ns - s->progress_ns < ((__u64)f->srtt << RTT_SHIFT) + REPEAT_MARGIN)
 		return VERDICT_DROP;
 	s->progress_ns = r->now_ns;
@@ -341,7 +344,7 @@ __noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, str
 	if (r->sender == SENDER_STALE)
 		return reply_abort(skb, r, f);
 	if (!s)
-		return transmit_begin(skb, r, f);
+		return transmit_begin(skb, r, f, false);
 	s->block = recovery_block(f, r->tx_len); /* other blocks: what is known of them is void */
 	s->sacked = 0;
 	s->sent = 0;

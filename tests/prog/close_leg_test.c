@@ -101,6 +101,53 @@ TEST(client_fin_parked, "FIN of the client, the kernel is the destination: parke
 	EXPECT(client_take(&t.c, r)->flags, TCP_FIN | TCP_ACK);
 }
 
+struct closing_row {
+	const char *name;
+	bool v6;
+	bool acked;	/* the whole answer, by an ACK of its own */
+	bool overtaken; /* that ACK came before the FIN, which acknowledges less */
+};
+
+static const struct closing_row closing_rows[] = {
+	{ "after its ACK", false, true, false },
+	{ "IPv6, after its ACK", true, true, false },
+	{ "which is its first ACK", false, false, false },
+	{ "overtaken by its ACK", false, true, true },
+	{ "IPv6, overtaken by its ACK", true, true, true },
+};
+
+/* The kernel's answer says `Connection: close`, whatever it was. */
+TEST_ROWS(client_fin_closing, "FIN of the client after a closing answer: parked legs get RST",
+	  closing_rows)
+{
+	const struct closing_row *row = row_;
+	struct result *r;
+	struct two t;
+
+	open_two(&t, row->v6);
+	client_expect_object(&t.c, client_say(&t.c, GET_CLOSE("/small")), SLOT_SMALL, true, false);
+	if (row->acked)
+		expect_no_clones(client_ack(&t.c));
+	t.c.ack -= row->overtaken;
+	r = client_send(&t.c, TCP_FIN | TCP_ACK, NULL, 0);
+	t.c.ack += row->overtaken;
+	if (row->overtaken) {
+		expect_no_clones(r);
+		client_expect_ack(&t.c, r);
+		r = client_ack(&t.c);
+		expect_verdict(r, DROP);
+	}
+	EXPECT(r->n_clones, 2);
+	expect_rst(&t.one, r);
+	expect_rst(&t.two, r);
+	if (!row->overtaken)
+		EXPECT(client_take(&t.c, r)->flags, TCP_ACK);
+	EXPECT(peek_leg(&t.c, 1).state, LEG_DEAD);
+	EXPECT(peek_leg(&t.c, 2).state, LEG_DEAD);
+	EXPECT(peek_flow(&t.c).state, FLOW_CLOSED);
+	expect_no_clones(client_ack(&t.c));
+}
+
 TEST(client_fin_leg, "FIN of the client, a leg is the destination: it gets FIN, parked ones RST")
 {
 	struct result *r;

@@ -144,6 +144,28 @@ static const struct row gateway_rows[] = {
 	{ GW "metrics = 9464\n", "4: metrics: '9464' has no port" },
 	{ GW "metrics = 10.80.9.9:80\n", "4: metrics: 10.80.9.9:80 is a vip (allowed: another" },
 	{ GW "instance = ../x\n", "4: instance: '../x' is not a name (allowed: 1 to 32 letters" },
+	{ GW "header-timeout =\n", "4: header-timeout: the value is empty" },
+	{ GW "header-timeout = 99ms\n",
+	  "4: header-timeout: '99ms' is not a duration that fits (allowed: 100ms to 3600s, with "
+	  "the unit ms, s, m or h)" },
+#define TIMEOUT(value) GW "header-timeout = " value "\n"
+	{ TIMEOUT("0s"), "4: header-timeout: '0s' is not a duration that fits" },
+	{ TIMEOUT("3600001ms"), "4: header-timeout: '3600001ms' is not a duration that fits" },
+	{ TIMEOUT("3601s"), "4: header-timeout: '3601s' is not a duration that fits" },
+	{ TIMEOUT("61m"), "4: header-timeout: '61m' is not a duration that fits" },
+	{ TIMEOUT("2h"), "4: header-timeout: '2h' is not a duration that fits" },
+	{ TIMEOUT("18446744073709551617s"), "4: header-timeout: '18446744073709551617s' is not a" },
+	{ TIMEOUT("60"), "4: header-timeout: '60' is not a duration that fits" },
+	{ TIMEOUT("s"), "4: header-timeout: 's' is not a duration that fits" },
+	{ TIMEOUT("soon"), "4: header-timeout: 'soon' is not a duration that fits" },
+	{ TIMEOUT("+1s"), "4: header-timeout: '+1s' is not a duration that fits" },
+	{ TIMEOUT("-1s"), "4: header-timeout: '-1s' is not a duration that fits" },
+	{ TIMEOUT("1.5s"), "4: header-timeout: '1.5s' is not a duration that fits" },
+	{ TIMEOUT("1 s"), "4: header-timeout: '1 s' is not a duration that fits" },
+	{ TIMEOUT("1S"), "4: header-timeout: '1S' is not a duration that fits" },
+	{ TIMEOUT("1d"), "4: header-timeout: '1d' is not a duration that fits" },
+	{ TIMEOUT("1s") "header-timeout = 1s\n",
+	  "5: key 'header-timeout' is given twice: first in line 4" },
 };
 
 static const struct row backend_rows[] = {

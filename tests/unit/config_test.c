@@ -47,6 +47,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config->gateway.n_vips, 1);
 	assert_int_equal(config->gateway.flows, 262144);
 	assert_int_equal(config->gateway.source_flows, 65536);
+	assert_int_equal(config->gateway.header_timeout_ms, 60000);
 	assert_int_equal(config->gateway.n_trusted, 0);
 	assert_false(config->gateway.forwarded_pass);
 	assert_int_equal(config->gateway.mark_base, 0x5c000000);
@@ -135,6 +136,31 @@ static void test_source_flows(void **state)
 	config = load_good(GW "source-flows = 0\n");
 	assert_int_equal(config->gateway.source_flows, 0);
 	config_free(config);
+}
+
+static void test_header_timeout(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t ms;
+	} rows[] = {
+		{ "100ms", 100 },      { "1s", 1000 },	   { "90s", 90000 },
+		{ "2m", 120000 },      { "60m", 3600000 }, { "1h", 3600000 },
+		{ "3600s", 3600000 },  { "0250ms", 250 },  { "3600000ms", 3600000 },
+		{ "5s ; five", 5000 },
+	};
+	struct config *config;
+	char *text;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		text = config_format("%sheader-timeout = %s\n", GW, rows[i].text);
+		config = load_good(text);
+		assert_int_equal(config->gateway.header_timeout_ms, rows[i].ms);
+		config_free(config);
+		free(text);
+	}
 }
 
 static void test_backend_and_pool_fields(void **state)
@@ -319,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_gateway_fields),
 		cmocka_unit_test(test_source_flows),
+		cmocka_unit_test(test_header_timeout),
 		cmocka_unit_test(test_backend_and_pool_fields),
 		cmocka_unit_test(test_route_fields),
 		cmocka_unit_test(test_component_fields),
