@@ -16,34 +16,14 @@
 
 set -euo pipefail
 
-HERE=$(dirname -- "$(readlink -f -- "$0")")
-ROOT=$(dirname -- "$HERE")
-PATH=$PATH:/usr/sbin:/sbin
-
-# Not $SECONDS: in bash that is a clock, which has begun to run.
-requested_seconds() {
-	tr '\0' '\n' <"/proc/$$/environ" | sed -n 's/^SECONDS=//p'
-}
-
-ROUNDS=${ROUNDS:-7}
-BENCH_SECONDS=$(requested_seconds)
-BENCH_SECONDS=${BENCH_SECONDS:-2}
-export LAB=bn$$ ROUNDS BENCH_SECONDS ONLY=${ONLY:-}
-
 # shellcheck source-path=SCRIPTDIR source=bench/lib.sh
-. "$HERE/bench/lib.sh"
+. "$(dirname -- "$(readlink -f -- "$0")")/bench/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=bench/peers.sh
 . "$HERE/bench/peers.sh"
 
-clean_up() {
-	local status=$?
-	trap '' INT TERM
-	end_children
-	delete_networks
-	[[ ! -e /run/sluice-lab/$LAB ]] || lab down || status=1
-	[[ -z $work ]] || rm -rf -- "$work"
-	exit "$status"
-}
+ROUNDS=${ROUNDS:-7}
+BENCH_SECONDS=$(requested_seconds 2)
+export LAB=bn$$ ROUNDS BENCH_SECONDS ONLY=${ONLY:-}
 
 # --- preparations ---------------------------------------------------------------------------------
 
@@ -67,21 +47,9 @@ build_tools() {
 	c_tool mixed
 }
 
-# generate_conf: components of four sizes, one route to node1, no health probes in between.
-generate_conf() {
-	mkdir -p "$work/www/c"
-	cat >"$work/gateway.ini" <<-EOF
-		[gateway]
-		uplink = gw0
-		vip = 10.80.9.9:80
-		admin = $work/admin.sock
-		[backend node1]
-		address = 10.80.1.2:3000
-		netns = $LAB-node1
-		interface = eth0
-		[pool ssr]
-		backends = node1
-		default = yes
+# pages: components of four sizes, one route to node1.
+pages() {
+	cat >>"$work/gateway.ini" <<-EOF
 		[route a]
 		path = /a/
 		pool = ssr
@@ -90,11 +58,6 @@ generate_conf() {
 	component 14k 14336
 	component 32k 32768
 	component 64k 65536
-}
-
-# prepare_client: a connection for each request uses up ports faster than TIME_WAIT frees them.
-prepare_client() {
-	in_netns client sysctl -qw net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=1
 }
 
 # --- all answers are right before anything is measured --------------------------------------------
@@ -122,24 +85,18 @@ verify() {
 
 main() {
 	preflight
-	trap clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-bench.XXXXXX")
+	begin bench
 	build_tools
-	generate_conf
+	generate_conf gw0
+	pages
 	lab up --conf "$work/gateway.ini"
-	prepare_client
+	widen_ports
 	build_networks
-	start_nginx
+	start_peer_nginx
 	start_reflector
 	verify
-	# In the background, so that a signal is heeded at once; -B: no files beside the sources.
 	MIXED=$work/mixed NGINX_PID=$(<"$work/nginx.pid") REFLECTOR_PID=$reflector_pid \
-		NODE_PID=$(lab_pid node1) GATEWAY_PID=$(lab_pid gateway) \
-		python3 -B "$HERE/bench/run.py" &
-	children+=("$!")
-	wait "$!"
+		NODE_PID=$(lab_pid node1) GATEWAY_PID=$(lab_pid gateway) measure run.py
 }
 
 main

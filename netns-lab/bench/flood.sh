@@ -15,57 +15,15 @@
 
 set -euo pipefail
 
-HERE=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
-ROOT=$(dirname -- "$HERE")
-PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+
 LAB=${LAB:-bf}$$
-BENCH_SECONDS=$(tr '\0' '\n' <"/proc/$$/environ" | sed -n 's/^SECONDS=//p') # bash's own is a clock
-BENCH_SECONDS=${BENCH_SECONDS:-10}
+BENCH_SECONDS=$(requested_seconds 10)
 export LAB BENCH_SECONDS RATE=${RATE:-100000} ROUNDS=${ROUNDS:-3}
 
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$HERE/bench/lib.sh"
-
-clean_up() {
-	local status=$?
-	trap '' INT TERM
-	if [[ -e /run/netns/$LAB-gw && -f $work/gateway.ini ]]; then
-		end_children # the gateway among them
-		in_netns gw "$ROOT/build/sluice" unload -c "$work/gateway.ini" >/dev/null || status=1
-	fi
-	[[ ! -e /run/netns/$LAB-flood ]] || ip netns del "$LAB-flood"
-	[[ ! -e /run/sluice-lab/$LAB ]] || lab down >/dev/null || status=1
-	[[ -z $work ]] || rm -rf -- "$work"
-	exit "$status"
-}
-
-generate_conf() {
-	mkdir -p "$work/www/c"
-	cat >"$work/gateway.ini" <<-EOF
-		[gateway]
-		uplink = gw0, gw1
-		vip = 10.80.9.9:80
-		admin = $work/admin.sock
-		[backend node1]
-		address = 10.80.1.2:3000
-		netns = $LAB-node1
-		interface = eth0
-		[pool ssr]
-		backends = node1
-		default = yes
-	EOF
-	component 1k 1024
-}
-
-build_network() {
-	ip netns add "$LAB-flood"
-	in_netns flood sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
-		net.ipv6.conf.default.disable_ipv6=1
-	link flood f0 10.80.40.2 gw gw1 10.80.40.1
-}
-
-is_ready() {
-	grep -sqx ready "$work/$1.log"
+unload_gateway() {
+	in_netns gw "$ROOT/build/sluice" unload -c "$work/gateway.ini" >/dev/null
 }
 
 # mac NETNS DEVICE
@@ -75,26 +33,23 @@ mac() {
 
 main() {
 	preflight_root cc python3
-	trap clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-flood.XXXXXX")
+	begin flood
 	c_tool fetch
 	c_tool flood
 	c_tool drop -lbpf
 	lab up --no-gateway
-	generate_conf
-	build_network
-	in_netns client sysctl -qw net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=1
+	generate_conf "gw0, gw1"
+	component 1k 1024
+	add_netns flood
+	link flood f0 10.80.40.2 gw gw1 10.80.40.1
+	widen_ports
+	at_end unload_gateway
 	start gateway gw "$ROOT/build/sluice" run -c "$work/gateway.ini"
 	await gateway is_ready gateway
 	start drop flood "$work/drop" f0
 	await drop is_ready drop
-	# In the background, so that a signal is heeded at once; -B: no files beside the sources.
 	TOOLS=$work GATEWAY_MAC=$(mac gw gw1) CONF=$work/gateway.ini SLUICE=$ROOT/build/sluice \
-		python3 -B "$HERE/bench/flood.py" &
-	children+=("$!")
-	wait "$!"
+		measure flood.py
 }
 
 main

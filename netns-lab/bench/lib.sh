@@ -1,31 +1,94 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# lib.sh: what the benchmarks share; they source it after setting HERE (netns-lab), ROOT and LAB.
-# It begins `work`, the directory of a run, and `children`, its processes, which the one who
-# sources it has to end by trap.
-# Entry points: die, lab, in_netns, start, await, end_children, preflight_root, compiler, component,
-# c_tool, lab_pid, link.
-# shellcheck disable=SC2153 # HERE, LAB
+# lib.sh: what the benchmarks share. A benchmark sources it, exports LAB, calls `begin` and prepares
+# what it needs; `measure` is its last command. Whatever happens, a trap ends the processes and takes
+# away the namespaces, the lab and the files of this run.
+# Entry points: requested_seconds, preflight_root, begin, at_end, measure; add_netns, link,
+# widen_ports; generate_conf, component; c_tool, compiler; start, await, start_nginx.
+# shellcheck disable=SC2153 # LAB
 
-work=       # directory of this run
-children=() # pids
+HERE=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")") # netns-lab
+ROOT=$(dirname -- "$HERE")
+PATH=$PATH:/usr/sbin:/sbin
+
+# shellcheck source-path=SCRIPTDIR source=nginx.sh
+. "$HERE/bench/nginx.sh"
+
+work=           # directory of this run
+children=()     # pids
+namespaces=()   # beside the lab's own
+last_act=(true) # command of at_end
 
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
 
-lab() {
-	"$HERE/lab" "$@"
+# requested_seconds DEFAULT: SECONDS of the environment. In bash that is a clock, and has begun to run.
+requested_seconds() {
+	local seconds
+	seconds=$(tr '\0' '\n' <"/proc/$$/environ" | sed -n 's/^SECONDS=//p')
+	echo "${seconds:-$1}"
 }
 
-# in_netns NAME COMMAND...
-in_netns() {
-	local ns=$LAB-$1
-	shift
-	nsenter --net="/run/netns/$ns" -- "$@"
+# preflight_root TOOL...: root, those tools, and build/sluice.
+preflight_root() {
+	local tool
+	[[ $(id -u) == 0 ]] || die "needs root"
+	for tool in "$@"; do
+		command -v "$tool" >/dev/null || die "$tool is missing: run make deps"
+	done
+	[[ -x $ROOT/build/sluice && -f $ROOT/build/vmlinux.h ]] ||
+		die "build/sluice is missing: run make"
 }
+
+# --- begin and end --------------------------------------------------------------------------------
+
+# begin NAME: the directory of this run, and its end by trap.
+begin() {
+	trap clean_up EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-$1.XXXXXX")
+}
+
+# at_end COMMAND...: when the processes have ended and the namespaces are still there.
+at_end() {
+	last_act=("$@")
+}
+
+end_children() {
+	local i pid
+	for ((i = ${#children[@]} - 1; i >= 0; i--)); do
+		pid=${children[i]}
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+}
+
+clean_up() {
+	local status=$? ns
+	trap '' INT TERM
+	end_children
+	"${last_act[@]}" || status=1
+	for ns in "${namespaces[@]}"; do
+		[[ ! -e /run/netns/$LAB-$ns ]] || ip netns del "$LAB-$ns" || status=1
+	done
+	[[ ! -e /run/sluice-lab/$LAB ]] || lab down >/dev/null || status=1
+	[[ -z $work ]] || rm -rf -- "$work"
+	exit "$status"
+}
+
+# measure SCRIPT: in the background, so that a signal is heeded at once; -B: no files beside the
+# sources.
+measure() {
+	python3 -B "$HERE/bench/$1" &
+	children+=("$!")
+	wait "$!"
+}
+
+# --- processes ------------------------------------------------------------------------------------
 
 # start NAME NETNS COMMAND...: in the background; its output is NAME.log, its pid the last child.
 start() {
@@ -48,44 +111,87 @@ await() {
 	die "$name is not ready, see its log above"
 }
 
-end_children() {
-	local i pid
-	for ((i = ${#children[@]} - 1; i >= 0; i--)); do
-		pid=${children[i]}
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-	done
+# is_ready NAME: it has printed so.
+is_ready() {
+	grep -sqx ready "$work/$1.log"
 }
 
-# preflight_root TOOL...: root, those tools, and build/sluice.
-preflight_root() {
-	local tool
-	[[ $(id -u) == 0 ]] || die "needs root"
-	for tool in "$@"; do
-		command -v "$tool" >/dev/null || die "$tool is missing: run make deps"
-	done
-	[[ -x $ROOT/build/sluice && -f $ROOT/build/vmlinux.h ]] ||
-		die "build/sluice is missing: run make"
+# start_nginx COMMAND...: in the namespace `plain`; stdin describes the servers, and the command
+# succeeds when they are ready.
+start_nginx() {
+	launch_nginx start nginx plain
+	await nginx "$@"
 }
 
-# compiler: prints the clang that the Makefile would take.
-compiler() {
-	local name
-	for name in ${CLANG:+"$CLANG"} clang-19 clang-18 clang; do
-		command -v "$name" && return
-	done
-	die "clang is missing: run make deps"
-}
+# --- the lab and what stands beside it ------------------------------------------------------------
 
-# c_tool NAME [ARGUMENTS...]: bench/NAME.c to $work/NAME.
-c_tool() {
-	cc -O2 -g -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE -I"$work" -o "$work/$1" \
-		"$HERE/bench/$1.c" "${@:2}"
+lab() {
+	"$HERE/lab" "$@"
 }
 
 # lab_pid NAME: of a process that the lab started.
 lab_pid() {
 	cut -d ' ' -f 1 "/run/sluice-lab/$LAB/$1.pid"
+}
+
+# in_netns NAME COMMAND...
+in_netns() {
+	local ns=$LAB-$1
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+# add_netns NAME: without IPv6.
+add_netns() {
+	namespaces+=("$1")
+	ip netns add "$LAB-$1"
+	in_netns "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1
+	ip -n "$LAB-$1" link set lo up
+}
+
+# veth NETNS DEVICE NETNS DEVICE: a pair that is up.
+veth() {
+	ip -n "$LAB-$1" link add "$2" type veth peer name "$4" netns "$LAB-$3"
+	ip -n "$LAB-$1" link set "$2" up
+	ip -n "$LAB-$3" link set "$4" up
+}
+
+# address NETNS DEVICE ADDRESS: a /24.
+address() {
+	ip -n "$LAB-$1" addr add "$3/24" dev "$2"
+}
+
+# link NETNS DEVICE ADDRESS NETNS DEVICE ADDRESS: a veth pair with a /24 of its own.
+link() {
+	veth "$1" "$2" "$4" "$5"
+	address "$1" "$2" "$3"
+	address "$4" "$5" "$6"
+}
+
+# widen_ports: a connection for each request uses up the client's faster than TIME_WAIT frees them.
+widen_ports() {
+	in_netns client sysctl -qw net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=1
+}
+
+# --- what is served -------------------------------------------------------------------------------
+
+# generate_conf UPLINKS: gateway.ini, with node1 for all and no health probes in between.
+generate_conf() {
+	mkdir -p "$work/www/c"
+	cat >"$work/gateway.ini" <<-EOF
+		[gateway]
+		uplink = $1
+		vip = 10.80.9.9:80
+		admin = $work/admin.sock
+		[backend node1]
+		address = 10.80.1.2:3000
+		netns = $LAB-node1
+		interface = eth0
+		[pool ssr]
+		backends = node1
+		default = yes
+	EOF
 }
 
 # component NAME BYTES: a file with a known pattern, and its section of the configuration.
@@ -100,11 +206,19 @@ component() {
 	EOF
 }
 
-# link NETNS DEVICE ADDRESS NETNS DEVICE ADDRESS: a veth pair with a /24 of its own.
-link() {
-	ip -n "$LAB-$1" link add "$2" type veth peer name "$5" netns "$LAB-$4"
-	ip -n "$LAB-$1" addr add "$3/24" dev "$2"
-	ip -n "$LAB-$4" addr add "$6/24" dev "$5"
-	ip -n "$LAB-$1" link set "$2" up
-	ip -n "$LAB-$4" link set "$5" up
+# --- tools ----------------------------------------------------------------------------------------
+
+# compiler: prints the clang that the Makefile would take.
+compiler() {
+	local name
+	for name in ${CLANG:+"$CLANG"} clang-19 clang-18 clang; do
+		command -v "$name" && return
+	done
+	die "clang is missing: run make deps"
+}
+
+# c_tool NAME [ARGUMENTS...]: bench/NAME.c to $work/NAME.
+c_tool() {
+	cc -O2 -g -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE -I"$work" -o "$work/$1" \
+		"$HERE/bench/$1.c" "${@:2}"
 }

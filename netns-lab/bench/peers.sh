@@ -3,7 +3,7 @@
 #
 # peers.sh: what Sluice is compared with, for bench.sh, which sources it: two namespaces beside the
 # lab, nginx, the reflector. Uses lib.sh.
-# Entry points: build_networks, delete_networks, start_nginx, start_reflector.
+# Entry points: build_networks, start_peer_nginx, start_reflector.
 # shellcheck disable=SC2154 # what bench.sh sets
 
 # For run.py.
@@ -14,13 +14,8 @@ export NODE_URL=http://10.80.21.2:3000   # through a plain router
 export FLOOR_URL=http://10.80.30.2
 
 build_networks() {
-	local ns
-	for ns in plain mirror; do
-		ip netns add "$LAB-$ns"
-		in_netns "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
-			net.ipv6.conf.default.disable_ipv6=1
-		ip -n "$LAB-$ns" link set lo up
-	done
+	add_netns plain
+	add_netns mirror
 	link client plain0 10.80.20.2 plain c0 10.80.20.1
 	link node1 plain0 10.80.21.2 plain n1 10.80.21.1
 	link client mirror0 10.80.30.1 mirror m0 10.80.30.2
@@ -29,79 +24,35 @@ build_networks() {
 	ip -n "$LAB-node1" route add 10.80.20.0/24 via 10.80.21.1
 }
 
-delete_networks() {
-	local ns
-	for ns in plain mirror; do
-		[[ ! -e /run/netns/$LAB-$ns ]] || ip netns del "$LAB-$ns"
-	done
-}
-
-# --- nginx ----------------------------------------------------------------------------------------
-
-generate_nginx_conf() {
-	cat >"$work/nginx.conf" <<-EOF
-		daemon off;
-		user root;
-		worker_processes 2;
-		pid $work/nginx.pid;
-		error_log $work/nginx-error.log;
-		events { worker_connections 4096; }
-		http {
-			access_log off;
-			sendfile on;
-			tcp_nopush on;
-			open_file_cache max=1000 inactive=1h;
-			open_file_cache_valid 1h;
-			keepalive_requests 1000000000;
-			keepalive_timeout 1h;
-			default_type text/html;
-			client_body_temp_path $work/nginx/body;
-			proxy_temp_path $work/nginx/proxy;
-			fastcgi_temp_path $work/nginx/fastcgi;
-			uwsgi_temp_path $work/nginx/uwsgi;
-			scgi_temp_path $work/nginx/scgi;
-			proxy_cache_path $work/nginx/cache keys_zone=cache:10m inactive=1h
-				use_temp_path=off;
-			proxy_http_version 1.1;
-			proxy_set_header Connection "";
-			upstream node1 {
-				server ${NODE_URL#http://};
-				keepalive 64;
-				keepalive_requests 1000000000;
-			}
-			server {
-				listen ${NGINX_URL#http://} reuseport;
-				location /c/ { root $work/www; }
-				location / { proxy_pass http://node1; }
-			}
-			server {
-				listen ${CACHE_URL#http://} reuseport;
-				location / {
-					proxy_pass http://node1;
-					proxy_cache cache;
-					proxy_cache_valid 200 1h;
-				}
-			}
-		}
-	EOF
-}
-
 # reaches URL: from the client.
 reaches() {
 	in_netns client curl -s --max-time 1 -o /dev/null "$1"
 }
 
-start_nginx() {
-	mkdir -p "$work/nginx"
-	generate_nginx_conf
-	start nginx plain nginx -e "$work/nginx-error.log" -c "$work/nginx.conf"
-	await nginx reaches "$NGINX_URL/c/1k"
-}
-
-# --- the reflector --------------------------------------------------------------------------------
-
-is_reflecting() {
-	grep -sqx ready "$work/reflector.log"
+start_peer_nginx() {
+	start_nginx reaches "$NGINX_URL/c/1k" <<-EOF
+		proxy_cache_path $work/nginx/cache keys_zone=cache:10m inactive=1h use_temp_path=off;
+		proxy_http_version 1.1;
+		proxy_set_header Connection "";
+		upstream node1 {
+			server ${NODE_URL#http://};
+			keepalive 64;
+			keepalive_requests 1000000000;
+		}
+		server {
+			listen ${NGINX_URL#http://} reuseport;
+			location /c/ { root $work/www; }
+			location / { proxy_pass http://node1; }
+		}
+		server {
+			listen ${CACHE_URL#http://} reuseport;
+			location / {
+				proxy_pass http://node1;
+				proxy_cache cache;
+				proxy_cache_valid 200 1h;
+			}
+		}
+	EOF
 }
 
 # start_reflector: its answer is Sluice's own, byte for byte. Sets reflector_pid.
@@ -111,5 +62,5 @@ start_reflector() {
 	start reflector mirror "$work/reflector" m0 "$work/answer"
 	# shellcheck disable=SC2034 # for bench.sh
 	reflector_pid=${children[-1]}
-	await reflector is_reflecting
+	await reflector is_ready reflector
 }

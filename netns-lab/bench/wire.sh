@@ -20,44 +20,15 @@
 
 set -euo pipefail
 
-HERE=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
-ROOT=$(dirname -- "$HERE")
-PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+
 export LAB=${LAB:-bw}$$ OFFLOAD=${OFFLOAD:-0} CONGESTION=${CONGESTION:-}
 export SIZES=${SIZES:-1024 14336 65536}
 
-# shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$HERE/bench/lib.sh"
-
-clean_up() {
-	local status=$? ns
-	trap '' INT TERM
-	end_children
-	for ns in plain wire2; do
-		[[ ! -e /run/netns/$LAB-$ns ]] || ip netns del "$LAB-$ns"
-	done
-	[[ ! -e /run/sluice-lab/$LAB ]] || lab down >/dev/null || status=1
-	[[ -z $work ]] || rm -rf -- "$work"
-	exit "$status"
-}
-
-# generate_conf: a component of each size with random bytes, no health probes in between.
-generate_conf() {
+# random_components: one of each size, with random bytes.
+random_components() {
 	local size
-	mkdir -p "$work/www/c"
-	cat >"$work/gateway.ini" <<-EOF
-		[gateway]
-		uplink = gw0
-		vip = 10.80.9.9:80
-		admin = $work/admin.sock
-		[backend node1]
-		address = 10.80.1.2:3000
-		netns = $LAB-node1
-		interface = eth0
-		[pool ssr]
-		backends = node1
-		default = yes
-	EOF
 	for size in $SIZES; do
 		component "$size" "$size"
 		head -c "$size" /dev/urandom >"$work/www/c/$size"
@@ -69,90 +40,45 @@ offloads_off() {
 	((OFFLOAD)) || in_netns "$1" ethtool -K "$2" tso off gso off gro off tx off rx off >/dev/null
 }
 
+# wire_link NETNS DEVICE NETNS DEVICE
+wire_link() {
+	veth "$@"
+	offloads_off "$1" "$2"
+	offloads_off "$3" "$4"
+}
+
 build_networks() {
-	local ns
-	for ns in plain wire2; do
-		ip netns add "$LAB-$ns"
-		in_netns "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
-			net.ipv6.conf.default.disable_ipv6=1
-		ip -n "$LAB-$ns" link set lo up
-	done
-	ip -n "$LAB-client" link add plain0 type veth peer name c0 netns "$LAB-wire2"
-	ip -n "$LAB-wire2" link add g0 type veth peer name c0 netns "$LAB-plain"
-	ip -n "$LAB-client" addr add 10.80.20.2/24 dev plain0
-	ip -n "$LAB-plain" addr add 10.80.20.1/24 dev c0
-	while read -r ns device; do
-		ip -n "$LAB-$ns" link set "$device" up
-		offloads_off "$ns" "$device"
-	done <<-'EOF'
-		client plain0
-		wire2 c0
-		wire2 g0
-		plain c0
-	EOF
+	add_netns plain
+	add_netns wire2
+	wire_link client plain0 wire2 c0
+	wire_link wire2 g0 plain c0
+	address client plain0 10.80.20.2
+	address plain c0 10.80.20.1
 	# By the route: the sysctl of a netns takes only what tcp_allowed_congestion_control has.
 	[[ -z $CONGESTION ]] || ip -n "$LAB-plain" route change 10.80.20.0/24 dev c0 \
 		src 10.80.20.1 congctl "$CONGESTION"
-}
-
-generate_nginx_conf() {
-	cat >"$work/nginx.conf" <<-EOF
-		daemon off;
-		user root;
-		worker_processes 2;
-		pid $work/nginx.pid;
-		error_log $work/nginx-error.log;
-		events { worker_connections 4096; }
-		http {
-			access_log off;
-			sendfile on;
-			tcp_nopush on;
-			open_file_cache max=1000 inactive=1h;
-			open_file_cache_valid 1h;
-			keepalive_requests 1000000000;
-			keepalive_timeout 1h;
-			send_timeout 1h;
-			default_type text/html;
-			client_body_temp_path $work/nginx/body;
-			proxy_temp_path $work/nginx/proxy;
-			fastcgi_temp_path $work/nginx/fastcgi;
-			uwsgi_temp_path $work/nginx/uwsgi;
-			scgi_temp_path $work/nginx/scgi;
-			server {
-				listen 10.80.20.1:80 reuseport;
-				location /c/ { root $work/www; }
-			}
-		}
-	EOF
 }
 
 is_listening() {
 	[[ -n $(in_netns plain ss -Htln sport = :80) ]]
 }
 
-start_nginx() {
-	mkdir -p "$work/nginx"
-	generate_nginx_conf
-	start nginx plain nginx -e "$work/nginx-error.log" -c "$work/nginx.conf"
-	await nginx is_listening
-}
-
 main() {
 	preflight_root cc ethtool nginx python3 ss
-	trap clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-wire.XXXXXX")
+	begin wire
 	c_tool fetch
-	generate_conf
+	generate_conf gw0
+	random_components
 	lab up --conf "$work/gateway.ini" --wire "offload=$OFFLOAD"
 	kill "$(lab_pid wire)" # each run has a wire of its own
 	build_networks
-	start_nginx
-	# In the background, so that a signal is heeded at once; -B: no files beside the sources.
-	WIRE=$ROOT/build/wire FETCH=$work/fetch WWW=$work/www/c python3 -B "$HERE/bench/wire.py" &
-	children+=("$!")
-	wait "$!"
+	start_nginx is_listening <<-EOF
+		server {
+			listen 10.80.20.1:80 reuseport;
+			location /c/ { root $work/www; }
+		}
+	EOF
+	WIRE=$ROOT/build/wire FETCH=$work/fetch WWW=$work/www/c measure wire.py
 }
 
 main

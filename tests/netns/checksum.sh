@@ -37,11 +37,8 @@ mode() {
 }
 
 {
-	conf_gateway ''
-	conf_backends '' ''
+	conf_standard
 	conf_local
-	conf_pools 'default = yes'
-	conf_components
 } >"$work/gateway.ini"
 bring_up --no-gateway
 start_local 1

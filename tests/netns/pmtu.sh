@@ -281,11 +281,8 @@ sizes() {
 
 trap 'routers_gone; clean_up' EXIT
 {
-	conf_gateway ''
-	conf_backends '' ''
+	conf_standard
 	conf_local
-	conf_pools 'default = yes'
-	conf_components
 } >"$work/gateway.ini"
 component_file "$work/upload" "$LENGTH" upload
 pattern=$(python3 -c 'import sys

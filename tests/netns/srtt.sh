@@ -7,6 +7,8 @@
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "$(readlink -f -- "$0")")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../../netns-lab/bench/nginx.sh
+. "$ROOT/netns-lab/bench/nginx.sh"
 suite r
 
 FETCH=$ROOT/build/fetch
@@ -14,40 +16,18 @@ RTT_MS=100
 REQUESTS=20
 LIMIT=1.3 # our SRTT over nginx's, medians of what holds after each answer
 
-nginx_conf() {
-	cat <<-EOF
-		daemon off;
-		user root;
-		worker_processes 1;
-		pid $work/nginx.pid;
-		error_log $work/nginx-error.log;
-		events { worker_connections 64; }
-		http {
-			access_log off;
-			sendfile on;
-			tcp_nopush on;
-			client_body_temp_path $work/nginx/body;
-			proxy_temp_path $work/nginx/proxy;
-			fastcgi_temp_path $work/nginx/fastcgi;
-			uwsgi_temp_path $work/nginx/uwsgi;
-			scgi_temp_path $work/nginx/scgi;
-			server {
-				listen 10.80.0.1:8080;
-				listen [fd80::1]:8080;
-				location /c/ { alias $work/components/; }
-			}
-		}
-	EOF
-}
-
 nginx_listens() {
 	[[ -n $(in_ns gw ss -Htln sport = :8080) ]]
 }
 
 start_nginx() {
-	mkdir -p "$work/nginx"
-	nginx_conf >"$work/nginx.conf"
-	spawn "$work/nginx.log" gw nginx -e "$work/nginx-error.log" -c "$work/nginx.conf"
+	launch_nginx spawn "$work/nginx.log" gw <<-EOF
+		server {
+			listen 10.80.0.1:8080;
+			listen [fd80::1]:8080;
+			location /c/ { alias $work/components/; }
+		}
+	EOF
 	wait_until 10 nginx_listens && return
 	failed "nginx" "a listener" "$(tail -n 3 "$work/nginx.log")"
 	finish
