@@ -21,8 +21,6 @@
 
 #define SERVED_MS 500 /* how long the datapath believes that this thread is alive */
 #define WAIT_MS 100
-#define TIMERS_AT_ONCE 4096
-#define TIMER_TRIES 100
 #define NICE (-10) /* a tail is late already when the kick comes */
 
 /* What the program gets: a frame of the flow's family, of which it keeps nothing. */
@@ -69,31 +67,6 @@ static void make_templates(struct kicker *kicker)
 	t6->v6.ip.ip6_nxt = IPPROTO_TCP;
 	t6->v6.tcp.doff = 5;
 	kicker->size[1] = sizeof(t6->eth) + sizeof(t6->v6);
-}
-
-/* Makes the senders' timers while there is time for it: the datapath cannot wait for memory. */
-static void make_timers(const struct kicker *kicker, const struct loader *loader)
-{
-	uint32_t senders = loader_sizes(loader)->senders, at = 0;
-	struct __sk_buff skb = {};
-	int tries = 0;
-
-	while (at < senders && tries < TIMER_TRIES) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &kicker->template[0],
-			    .data_size_in = (uint32_t)kicker->size[0], .ctx_in = &skb,
-			    .ctx_size_in = sizeof(skb));
-
-		skb.cb[0] = at;
-		skb.cb[1] = at + TIMERS_AT_ONCE < senders ? at + TIMERS_AT_ONCE : senders;
-		if (bpf_prog_test_run_opts(loader_programs(loader)->make_timers, &opts))
-			break;
-		tries = opts.retval == at ? tries + 1 : 0;
-		at = opts.retval;
-	}
-	if (at < senders)
-		log_warn("%u of %u timers could not be made: the datapath tries again when it "
-			 "needs one",
-			 senders - at, senders);
 }
 
 static int run(void *context, void *data, size_t size)
@@ -154,7 +127,6 @@ int kicker_open(const struct loader *loader, struct kicker **out)
 	kicker->program = loader_programs(loader)->kick;
 	kicker->served = maps->kicks_served;
 	make_templates(kicker);
-	make_timers(kicker, loader);
 	kicker->ring = ring_buffer__new(maps->kicks, run, kicker, NULL);
 	err = kicker->ring ? -pthread_create(&kicker->thread, NULL, serve, kicker) : -errno;
 	if (err) {

@@ -286,7 +286,6 @@ static int load(struct loader *loader, const struct instance *instance, uint32_t
 		.backend_return = bpf_program__fd(loader->skel->progs.backend_return),
 		.backend_accept = bpf_program__fd(loader->skel->progs.backend_accept),
 		.kick = bpf_program__fd(loader->skel->progs.kick),
-		.make_timers = bpf_program__fd(loader->skel->progs.make_timers),
 	};
 	return 0;
 }

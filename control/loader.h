@@ -22,8 +22,7 @@ struct loader_sizes {
 };
 
 struct loader_programs {
-	/* fds */
-	int uplink_ingress, uplink_egress, backend_return, backend_accept, kick, make_timers;
+	int uplink_ingress, uplink_egress, backend_return, backend_accept, kick; /* fds */
 };
 
 struct loader;

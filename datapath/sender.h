@@ -11,6 +11,7 @@
 #include "flow.h"
 
 #define SENDER_WAYS 4
+#define SENDER_FEW 256
 #define MSEC 1000000ULL
 #define EBUSY 16
 #define RTT_UNKNOWN (1000 * MSEC)     /* RFC 6298, 2.1 */
@@ -35,9 +36,13 @@ static __always_inline struct sender *sender_of(const struct run *r)
 	return r->sender ? sender_at(r->sender - 1) : NULL;
 }
 
+/* Half of the ways lead into the table's first entries: so few answers are under way at a time that
+ * most of them share these, in the cache and with timers that are made. */
 static __always_inline __u32 sender_slot(const struct run *r, const struct settings *s, __u32 way)
 {
-	return ((r->flow_slot * 0x9e3779b1u >> 8) + way) & s->sender_mask;
+	__u32 slot = (r->flow_slot * 0x9e3779b1u >> 8) + way;
+
+	return slot & s->sender_mask & (way < SENDER_WAYS / 2 ? SENDER_FEW - 1 : ~0U);
 }
 
 static __always_inline bool sender_is_of(const struct run *r, const struct flow *f,
@@ -260,9 +265,10 @@ static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 	return 0;
 }
 
-/* True if the sender has a timer. The daemon has all made when it starts (program make_timers): in
- * Linux 6.18 a packet's run may be refused one at any time (__bpf_async_init(),
- * kernel/bpf/helpers.c, takes memory with kmalloc_nolock()). */
+/* True if the sender has a timer. It is made at its first use, and since Linux 6.18 that may fail:
+ * __bpf_async_init() (kernel/bpf/helpers.c) takes memory with kmalloc_nolock(), which finds no new
+ * page while another CPU holds the zone's lock, nor ever where the machine has left a part of its
+ * memory uninitialised since boot (deferred_pages_enabled(), mm/page_alloc.c). */
 __noinline int sender_is_ready(__u32 slot)
 {
 	struct sender_entry *e = bpf_map_lookup_elem(&senders, &slot);
@@ -289,7 +295,7 @@ __noinline int sender_arm(struct run *r NONNULL, __u64 wait)
 	s = &e->sender;
 	s->deadline_ns = r->now_ns + wait;
 	if (lock_try(&s->armed)) {
-		bpf_timer_init(&e->timer, &senders, 1); /* if make_timers could not */
+		bpf_timer_init(&e->timer, &senders, 1 /* CLOCK_MONOTONIC */);
 		bpf_timer_set_callback(&e->timer, sender_timer);
 	} else if (s->fires_ns <= s->deadline_ns + MSEC) {
 		return 0;

@@ -369,19 +369,4 @@ int kick(struct __sk_buff *skb)
 	return TCX_DROP;
 }
 
-/* Run by the daemon at its start: makes the timers of the senders cb[0] .. cb[1] - 1. Returns the
- * first slot whose timer could not be made, or cb[1]. */
-SEC("tc")
-int make_timers(struct __sk_buff *skb)
-{
-	__u32 end = skb->cb[1], slot;
-
-	for (slot = skb->cb[0]; slot < end && can_loop; slot++) {
-		barrier_var(slot);
-		if (!sender_is_ready(slot))
-			break;
-	}
-	return slot;
-}
-
 char _license[] SEC("license") = "GPL";

@@ -3,8 +3,6 @@
  * The clock of long answers: round-trip samples and timeouts (RFC 6298), probes (RFC 8985, 7), what
  * the program `kick` does for a timer that has run out, and the timer itself.
  */
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
 #include <string.h>
 
 #include "download.h"
@@ -358,24 +356,4 @@ TEST(fin_only, "nothing but the FIN is missing: it is sent again, alone")
 	download_expect(download_ack(download.len + 1), 0);
 	EXPECT_TRUE(!(peek_flow(&download.c).reply & REPLY_ACTIVE));
 	expect_no_clones(download_kick());
-}
-
-static uint32_t make_timers(uint32_t from, uint32_t to)
-{
-	static const uint8_t frame[64];
-	struct __sk_buff in = { .cb = { from, to } };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame),
-		    .ctx_in = &in, .ctx_size_in = sizeof(in));
-
-	EXPECT(bpf_prog_test_run_opts(room_program("make_timers"), &opts), 0);
-	return opts.retval;
-}
-
-TEST(make, "timers are made once for all senders; then making them again does nothing")
-{
-	EXPECT(make_timers(0, ROOM_SENDERS / 2), ROOM_SENDERS / 2);
-	EXPECT(make_timers(ROOM_SENDERS / 2, ROOM_SENDERS), ROOM_SENDERS);
-	EXPECT(make_timers(0, ROOM_SENDERS), ROOM_SENDERS);
-	EXPECT(make_timers(0, ROOM_SENDERS + 5),
-	       ROOM_SENDERS); /* where there is none: it says so */
 }
