@@ -251,7 +251,7 @@ SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
 SLUICE_ASSERT_SIZE(struct flow, 128);
 SLUICE_ASSERT_SIZE(struct leg, 120);
-SLUICE_ASSERT_SIZE(struct sender_entry, 160);
+SLUICE_ASSERT_SIZE(struct sender_entry, 176);
 SLUICE_ASSERT_SIZE(struct kick, 16);
 SLUICE_ASSERT_SIZE(struct relay, 64);
 

@@ -133,11 +133,16 @@ struct sender {
 	__u64 lost;	   /* bit n: block n is lost and must be sent again */
 	__u32 timed;
 	__u32 probe;
-	__u32 block;		   /* bytes */
-	__u8 flags;		   /* enum sender_flag */
-	__u8 backoff;		   /* timeouts since the last progress */
-	__u8 sent;		   /* transmissions of blocks, modulo 256 */
-	__u8 delivered;		   /* number of the latest transmission that has arrived */
+	__u32 entered_ms; /* TSval when the recovery began */
+	__u16 prior_cwnd; /* the windows before that */
+	__u16 prior_ssthresh;
+	__u32 block;	/* bytes */
+	__u8 flags;	/* enum sender_flag */
+	__u8 backoff;	/* timeouts since the last progress */
+	__u8 sent;	/* transmissions of blocks, modulo 256 */
+	__u8 delivered; /* number of the latest transmission that has arrived */
+	__u8 entered;	/* number of the last transmission before the recovery */
+	__u8 pad[7];
 	__u8 order[SENDER_BLOCKS]; /* number of each block's last transmission */
 };
 /* The timer stands apart: the verifier lets nobody touch it but the timer's own helpers. */

@@ -375,6 +375,7 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	verdict = numbers_check(r, f);
 	if (verdict != NUMBERS_GOOD)
 		return verdict == NUMBERS_DROP ? VERDICT_DROP : client_challenge(skb, r, f);
+	r->rested = run_clock(r) - f->seen;
 	f->seen = run_clock(r);
 	f->uplink = r->uplink;
 	__builtin_memcpy(f->mac, r->hdr + ETH_ALEN, ETH_ALEN);

@@ -44,6 +44,7 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 	r->pkt.sack_len = 0;
 	r->cursor = 0;
 	r->stashed = 0;
+	r->rested = 0;
 	if (f->gen == kick->gen && f->reply & REPLY_ACTIVE && f->active == ACTIVE_KERNEL &&
 	    f->state != FLOW_CLOSED)
 		verdict = probe_on_timer(skb, r, f);

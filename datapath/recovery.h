@@ -171,11 +171,30 @@ static __always_inline void recovery_reduce(struct flow *f)
 	f->cwnd = f->ssthresh;
 }
 
+/* Before the first repetition: what the Eifel detection and its undoing have to know. */
+static __always_inline void recovery_note(const struct run *r, const struct flow *f,
+					  struct sender *s)
+{
+	s->entered = s->sent;
+	s->entered_ms = run_tsval(r);
+	s->prior_cwnd = f->cwnd;
+	s->prior_ssthresh = f->ssthresh;
+}
+
+/* The packet's ACK was caused by what was sent before the recovery: nothing of that was lost (RFC
+ * 3522). SACK alone echoes old timestamps, so this holds for ACKs that move snd_una. */
+static __always_inline bool recovery_is_needless(const struct run *r, const struct flow *f,
+						 const struct sender *s)
+{
+	return f->flags & FLOW_RECOVERY && r->pkt.has_ts && seq_before(r->pkt.tsecr, s->entered_ms);
+}
+
 /* A loss was noticed: once in a window the congestion window is reduced (RFC 5681, 3.2). */
-static __always_inline void recovery_enter(struct flow *f)
+static __always_inline void recovery_enter(const struct run *r, struct flow *f, struct sender *s)
 {
 	if (f->flags & FLOW_RECOVERY)
 		return;
+	recovery_note(r, f, s);
 	recovery_reduce(f);
 	f->recover = f->snd_nxt;
 	f->flags |= FLOW_RECOVERY;
@@ -186,6 +205,8 @@ static __always_inline void recovery_timeout(const struct run *r, struct flow *f
 {
 	__u64 out = recovery_out(r, f, s);
 
+	if (!(f->flags & FLOW_RECOVERY))
+		recovery_note(r, f, s);
 	if (!s->backoff && out)
 		recovery_halve(f);
 	if (s->sacked >> recovery_first(r, f, s) & 1)
@@ -234,8 +255,14 @@ static __always_inline void recovery_advance(struct run *r, struct flow *f, stru
 	/* One for each segment but the repeated one (as Linux does, tcp_remove_reno_sacks). */
 	f->dupacks -= segments - 1 < f->dupacks ? segments - 1 : f->dupacks;
 	gone = out & bits_below((f->snd_una - f->tx_start) / s->block);
-	if (f->flags & FLOW_SACK && (s->sacked || f->flags & FLOW_RECOVERY))
+	if (recovery_is_needless(r, f, s)) { /* RFC 4015, 3.2; the repetition has told nothing */
+		f->cwnd = f->cwnd > s->prior_cwnd ? f->cwnd : s->prior_cwnd;
+		f->ssthresh = s->prior_ssthresh;
+		f->flags &= ~FLOW_RECOVERY;
+		s->lost = 0;
+	} else if (f->flags & FLOW_SACK && (s->sacked || f->flags & FLOW_RECOVERY)) {
 		recovery_delivered(r, s, gone & ~s->sacked);
+	}
 	s->sacked &= ~gone;
 	/* A block that was sent in part is not gone, though nothing of it is missing. */
 	s->lost = f->snd_una == f->snd_nxt ? 0 : s->lost & ~gone;

@@ -92,6 +92,7 @@ struct run {
 	__u32 pick, opens, refusals, sent;
 	__u32 rst_seq; /* ACCEPT_CLOSING */
 	__u32 sender;  /* slot + 1 of the flow's sender, or 0 */
+	__u32 rested;  /* since the flow's packet before: coarse clock */
 	__u32 tx_len;  /* bytes of the answer under way */
 	__u32 tx_seq;  /* segment to be sent */
 	__u32 tx_left; /* bytes of its block from there on */

@@ -192,8 +192,9 @@ __noinline int sender_claim(struct run *r NONNULL, struct flow *f NONNULL)
 		lock_release(&s->lock);
 		return 0;
 	}
+	s->backoff = 0;
 	/* RFC 5681, 4.1: what is known of the path is old. */
-	if ((!own || r->now_ns - s->progress_ns > sender_rto(f, s)) && f->cwnd > CWND_INITIAL)
+	if ((__u64)r->rested << CLOCK_SHIFT > sender_rto(f, s) && f->cwnd > CWND_INITIAL)
 		f->cwnd = CWND_INITIAL;
 	s->deadline_ns = 0;
 	s->progress_ns = r->now_ns;
@@ -201,9 +202,10 @@ __noinline int sender_claim(struct run *r NONNULL, struct flow *f NONNULL)
 	s->sacked = 0;
 	s->lost = 0;
 	s->flags = 0;
-	s->backoff = 0;
 	s->sent = 0;
 	s->delivered = 0;
+	s->entered = 0;
+	s->entered_ms = run_tsval(r);
 	__builtin_memset(s->order, 0, sizeof(s->order));
 	lock_release(&s->lock);
 	return 1;

@@ -271,7 +271,7 @@ static __always_inline bool transmit_acked(struct run *r, struct flow *f, struct
 	/* RFC 6675, 5 (4.3); RFC 6582, 3.2: the first one, and what a partial ACK shows. */
 	r->urgent = !(f->flags & FLOW_RECOVERY) || (moved && !(f->flags & FLOW_SACK));
 	if ((s->sacked || f->flags & FLOW_RECOVERY || f->dupacks) && recovery_detect(r, f, s))
-		recovery_enter(f);
+		recovery_enter(r, f, s);
 	return moved || sacked || opened || s->lost || (f->dupacks && !(f->flags & FLOW_SACK));
 }
 
