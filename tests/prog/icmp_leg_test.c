@@ -229,7 +229,7 @@ TEST_ROWS(local, "about the segment of a backend in the gateway's own netns", fa
 	struct leg leg;
 
 	client_open(&c, row->v6);
-	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port, c.seq);
 	r = client_say(&c, GET("/here/a"));
 	socket_close_all();
 	expect_verdict(r, NEXT);

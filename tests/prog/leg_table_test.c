@@ -63,6 +63,27 @@ TEST(leg_evicted, "full bucket of legs: the one that is idle longest gives way")
 	EXPECT(peek_flow(&c[4]).active, 0);
 }
 
+/* The backend dies and the client closes too: the flow says for ever that a response is awaited. */
+TEST(leg_over, "full bucket of legs: one that both sides have closed gives way, answered or not")
+{
+	struct client c[LEG_WAYS + 1];
+	struct node n[LEG_WAYS + 1];
+	int i, slot;
+
+	one_leg_bucket();
+	for (i = 0; i < LEG_WAYS; i++) {
+		client_open(&c[i], false);
+		node_open(&n[i], 1, &c[i], GET("/1/a"));
+	}
+	slot = peek_leg_slot(&c[3], 1);
+	client_take(&c[3], node_send(&n[3], TCP_FIN | TCP_ACK, NULL, 0));
+	node_take(&n[3], client_send(&c[3], TCP_FIN | TCP_ACK, NULL, 0));
+	client_take(&c[3], node_ack(&n[3]));
+	client_open(&c[i], false);
+	node_open(&n[i], 1, &c[i], GET("/1/a"));
+	EXPECT(peek_leg_slot(&c[i], 1), slot);
+}
+
 struct free_row {
 	const char *name;
 	bool dead; /* the leg itself; else its flow */

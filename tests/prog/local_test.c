@@ -26,7 +26,7 @@ static void open_here(struct here *h, bool v6)
 	struct result *r;
 
 	client_open(&h->c, v6);
-	socket_connected(v6, &h->c.vip, ROOM_HERE_PORT, &h->c.addr, h->c.port);
+	socket_connected(v6, &h->c.vip, ROOM_HERE_PORT, &h->c.addr, h->c.port, h->c.seq);
 	seq = h->c.seq;
 	ack = h->c.ack;
 	r = client_say(&h->c, GET("/here/a"));
@@ -239,7 +239,7 @@ TEST_ROWS(second_ok, "second pass: there is a socket", family_rows)
 	struct client c;
 
 	p = stash_here(&c, row->v6);
-	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port, c.seq);
 	r = second_pass(&p);
 	socket_close_all();
 	expect_verdict(r, NEXT);
@@ -334,7 +334,7 @@ TEST_ROWS(accept, "backend_accept", accept_rows)
 	if (row->has_listener)
 		socket_listen(row->v6, NET_NODE_PORT, 1);
 	if (row->has_socket)
-		socket_connected(row->v6, &here, NET_NODE_PORT, &c.addr, c.port);
+		socket_connected(row->v6, &here, NET_NODE_PORT, &c.addr, c.port, c.seq);
 	r = run_packet(BACKEND_ACCEPT, &p, NET_NODE1);
 	socket_close_all();
 	expect_verdict(r, row->verdict);

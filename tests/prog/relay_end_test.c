@@ -92,7 +92,7 @@ TEST(here, "a local backend's packets, and its refusal")
 
 	relay_setup(POOL_HERE);
 	relay_handshake(&c);
-	socket_connected(false, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(false, &c.vip, ROOM_HERE_PORT, &c.addr, c.port, c.seq);
 	r = client_say(&c, GET("/a"));
 	expect_verdict(r, NEXT);
 	EXPECT(r->packet.dport, ROOM_HERE_PORT);

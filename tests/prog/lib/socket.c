@@ -64,14 +64,16 @@ int socket_listen(bool v6, uint16_t port, int backlog)
 }
 
 void socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
-		      const struct ip_addr *peer, uint16_t peer_port)
+		      const struct ip_addr *peer, uint16_t peer_port, uint32_t rcv_nxt)
 {
-	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1, queue = TCP_RECV_QUEUE;
 	struct sockaddr_storage from, to;
 	socklen_t len = fill(&from, v6, local, local_port);
 
 	fill(&to, v6, peer, peer_port);
 	if (fd < 0 || setsockopt(fd, SOL_TCP, TCP_REPAIR, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) ||
+	    setsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &rcv_nxt, sizeof(rcv_nxt)) ||
 	    bind(fd, (void *)&from, len) || connect(fd, (void *)&to, len))
 		check_die("socket by TCP_REPAIR: %s", strerror(errno));
 	keep(fd);
