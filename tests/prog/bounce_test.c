@@ -6,23 +6,9 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-struct family_row {
-	const char *name;
-	bool v6, has_ts;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false, true },
-	{ "IPv6", true, true },
-	{ "IPv4, no timestamps", false, false },
-	{ "IPv6, no timestamps", true, false },
-};
 
 /* The packet that backend_accept sends back is the opening one as it was, MACs included. */
 static struct result *bounce(struct packet *opening, int dev)
@@ -33,7 +19,7 @@ static struct result *bounce(struct packet *opening, int dev)
 	return run_packet(BACKEND_RETURN, opening, dev);
 }
 
-TEST_ROWS(bounced, "refused hand-over goes to the next backend of the pool", family_rows)
+TEST_ROWS(bounced, "refused hand-over goes to the next backend of the pool", family_ts_rows)
 {
 	const struct family_row *row = row_;
 	struct packet opening;

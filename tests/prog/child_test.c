@@ -16,8 +16,6 @@
 #include "socket.h"
 #include "wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-
 struct wire_row {
 	const char *name;
 	bool v6, is_partial; /* checksums are left to the device */

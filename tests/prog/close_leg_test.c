@@ -5,22 +5,14 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define POST_20 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define OK_CLOSE "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 #define TEN "0123456789"
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 /* Leg 1 parked, leg 2 active; both idle. */
 struct two {

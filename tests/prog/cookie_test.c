@@ -6,17 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "family.h"
 #include "peek.h"
 
 #define GET_SMALL "GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
 #define KEY_OVERLAP_S 34 /* 2^35 ns */
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 /* The clock's value, not within its last 300 ms: what follows sees the same. */
 static uint32_t settled_clock(void)

@@ -7,21 +7,13 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define POST_20 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define TEN "0123456789"
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 /* The client's FIN closes the gateway's side, too. */
 static void expect_closed_by(struct client *c, const struct result *fin)

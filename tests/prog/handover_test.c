@@ -7,25 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST_10 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define TEN "0123456789"
-
-struct family_row {
-	const char *name;
-	bool v6, has_ts;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false, true },
-	{ "IPv6", true, true },
-	{ "IPv4, no timestamps", false, false },
-	{ "IPv6, no timestamps", true, false },
-};
 
 static uint32_t now_ms(void)
 {
@@ -35,7 +22,7 @@ static uint32_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-TEST_ROWS(opening, "hand-over", family_rows)
+TEST_ROWS(opening, "hand-over", family_ts_rows)
 {
 	const struct family_row *row = row_;
 	uint32_t seq, ack, tsval, before;

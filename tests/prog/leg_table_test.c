@@ -9,9 +9,7 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define A_MOMENT 2 /* 134 ms of the coarse clock: not silent yet */
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 static void one_leg_bucket(void)
 {

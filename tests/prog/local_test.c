@@ -6,12 +6,10 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 #include "socket.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 /* A local leg, its child, and the child's numbers. */
 struct here {
@@ -87,13 +85,6 @@ static void expect_passed(struct here *h, const struct result *r, const char *te
 	expect_bytes("payload", p->payload, p->len, text, strlen(text));
 	h->c.ack += p->len;
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 TEST_ROWS(here, "local backend, with a component between", family_rows)
 {

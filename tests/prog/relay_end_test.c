@@ -8,19 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "family.h"
 #include "prog_node.h"
 #include "prog_relay.h"
 #include "socket.h"
 #include "wire.h"
 
 #define REFUSED "LEG_REFUSED"
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 /* That the listener gets a connection with this request in it. */
 static void expect_child(int listener, const char *text)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "family.h"
 #include "prog_node.h"
 #include "prog_relay.h"
 
@@ -15,19 +16,7 @@
 #define CHUNKED "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define FIRST "FLOW_FULL REQUESTS RELAY_REQUESTS RELAY_NEW LEG_NEW"
 
-struct family_row {
-	const char *name;
-	bool v6, has_ts;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false, true },
-	{ "IPv6", true, true },
-	{ "IPv4, no timestamps", false, false },
-	{ "IPv6, no timestamps", true, false },
-};
-
-TEST_ROWS(alternate, "requests and responses, no flow", family_rows)
+TEST_ROWS(alternate, "requests and responses, no flow", family_ts_rows)
 {
 	const struct family_row *row = row_;
 	struct result *r;

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "peek.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 static void begin(bool v6)
 {
@@ -27,16 +26,6 @@ static bool is_recovering(void)
 {
 	return peek_flow(&download.c).flags & FLOW_RECOVERY;
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false },
-	{ "IPv6", true },
-};
 
 /* RFC 6675, 5: the third segment behind the hole; then as far as the pipe has room. */
 TEST_ROWS(one_hole, "one hole: sent again once, when three segments behind it have arrived",

@@ -10,8 +10,6 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define PIECE 1400
 
 /* A piece that ends inside the head: acknowledged at once, nothing goes on. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "conn.h"
+#include "family.h"
 #include "peek.h"
 
 #define BATCH 4 /* connections that are open at once: their legs fit into one bucket */
@@ -295,16 +296,6 @@ static void expect_legs(const struct conn *k)
 		EXPECT(leg.done, 2);
 	}
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false },
-	{ "IPv6", true },
-};
 
 TEST_ROWS(two_cpus, "two CPUs on the same flow, all the time", family_rows)
 {

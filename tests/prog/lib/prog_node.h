@@ -8,6 +8,8 @@
 
 #include "prog_client.h"
 
+#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
 struct node {
 	int id; /* backend 1 to 5, also its device */
 	bool v6, has_ts;

@@ -5,10 +5,7 @@
 #ifndef PROG_RELAY_H
 #define PROG_RELAY_H
 
-#include "prog_client.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#include "prog_node.h"
 
 /* All flows are in one bucket, which is full of busy ones; relays go to `pool`. */
 void relay_setup(uint32_t pool);
