@@ -22,9 +22,7 @@ struct two {
 
 static void open_two(struct two *t, bool v6)
 {
-	client_open(&t->c, v6);
-	node_open(&t->one, 1, &t->c, GET("/1/a"));
-	node_reply(&t->one, &t->c, OK_5);
+	node_open_idle(&t->one, &t->c, v6);
 	node_open(&t->two, 2, &t->c, GET("/2/a"));
 	node_reply(&t->two, &t->c, OK_5);
 }
@@ -32,22 +30,19 @@ static void open_two(struct two *t, bool v6)
 /* The only packet of the run that goes to this backend, as a clone or in place. */
 static const struct packet *sent_to(const struct node *n, const struct result *r)
 {
-	const struct packet *p = NULL;
+	const struct packet *p, *sent = NULL;
 	int i, found = 0;
+	enum net_dev dev;
 
-	for (i = 0; i < r->n_clones; i++) {
-		if (r->clones[i].dev != n->id)
+	for (i = 0; (p = run_leaving(r, i, &dev)); i++) {
+		if (dev != (enum net_dev)n->id)
 			continue;
-		p = &r->clones[i].packet;
-		found++;
-	}
-	if (r->verdict == REDIRECT && r->out_ifindex == net_ifindex(n->id)) {
-		p = &r->packet;
+		sent = p;
 		found++;
 	}
 	if (found != 1)
 		check_fail("packets to backend %d: expected 1, actual %d", n->id, found);
-	return p;
+	return sent;
 }
 
 /* It ends the leg at exactly the byte that the backend expects. */
@@ -202,9 +197,7 @@ TEST(fin_crosses, "FIN of a leg that crosses a request is not passed on")
 	struct client c;
 	struct node n, old;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	old = n;
 	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));
 	r = node_send(&old, TCP_FIN | TCP_ACK, NULL, 0);

@@ -203,9 +203,7 @@ TEST(fin_again_leg, "the client's FIN again, before and after the backend's")
 	struct node n;
 	int i;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	fin = client_packet(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	for (i = 0; i < 2; i++) {
@@ -327,9 +325,7 @@ TEST_ROWS(fin_in_head_leg, "FIN in an unfinished head, a leg was the destination
 	struct client c;
 	struct node n;
 
-	client_open(&c, row->v6);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, row->v6);
 	client_expect_ack(&c, client_send(&c, TCP_ACK, "GET /sm", 7));
 	r = client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	EXPECT(expect_clone(r, NET_NODE1)->flags, TCP_RST | TCP_ACK);
@@ -350,8 +346,7 @@ TEST(fin_with_piece, "FIN on the last piece of a head, for a leg: repeated, then
 	start = c.seq;
 	client_expect_ack(&c, client_send(&c, TCP_ACK, text, 9));
 	r = client_send(&c, TCP_FIN | TCP_PSH | TCP_ACK, text + 9, strlen(text) - 9);
-	node_expect_opening(&n, &c, 1, start, r);
-	n.ack += strlen(text);
+	node_expect_opening(&n, &c, 1, start, r, text, strlen(text));
 	c.seq--;
 	client_take(&c, node_ack(&n));
 	r = client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);

@@ -23,9 +23,7 @@ static uint32_t response_under_way(struct client *c, struct node *n, bool v6)
 	static char bytes[1448];
 	uint32_t first;
 
-	client_open(c, v6);
-	node_open(n, 1, c, GET("/1/a"));
-	node_reply(n, c, OK_5);
+	node_open_idle(n, c, v6);
 	client_expect_object(c, client_say(c, GET("/small")), SLOT_SMALL, false, false);
 	node_expect_text(n, client_say(c, GET("/1/b")), GET("/1/b"));
 	EXPECT_TRUE(n->seq != c->ack);

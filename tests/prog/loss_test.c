@@ -122,8 +122,7 @@ TEST_ROWS(early_retransmit, "nothing more to send", tail_rows)
 {
 	const struct tail_row *row = row_;
 
-	room_object(SLOT_OWN, 1, "200 OK", row->body);
-	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	room_own_object(row->body);
 	download_open_without_sack(false);
 	download_expect(download_ask(GET("/own"), SLOT_OWN, false), row->segments);
 	if (row->need > 1)

@@ -116,7 +116,6 @@ TEST(stash_joined, "lost request from a stash; its end comes again, joined to th
 	struct result *r;
 	struct client c;
 	struct node n;
-	char bytes[256];
 	uint32_t start;
 
 	client_open(&c, true);
@@ -126,8 +125,7 @@ TEST(stash_joined, "lost request from a stash; its end comes again, joined to th
 	client_send(&c, TCP_PSH | TCP_ACK, both + 9, len - 9);
 	for (i = 0; i < 2; i++) {
 		r = client_run(&rest);
-		node_expect_opening(&n, &c, 1, start, r);
-		expect_bytes("request", bytes, node_gather(&n, r, bytes), both, len);
+		node_expect_opening(&n, &c, 1, start, r, both, len);
 	}
 	node_reply(&n, &c, OK_5);
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
@@ -154,7 +152,6 @@ TEST_ROWS(lines, "a head line by line", lines_rows)
 	struct packet p;
 	struct client c;
 	struct node n;
-	char bytes[256];
 	uint32_t start;
 
 	client_open(&c, false);
@@ -173,8 +170,7 @@ TEST_ROWS(lines, "a head line by line", lines_rows)
 	}
 	c.seq = start + len;
 	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW");
-	node_expect_opening(&n, &c, 1, start, r);
-	expect_bytes("request", bytes, node_gather(&n, r, bytes), text, len);
+	node_expect_opening(&n, &c, 1, start, r, text, len);
 	node_reply(&n, &c, OK_5);
 	EXPECT(peek_flow(&c).stash, 0);
 }

@@ -109,8 +109,7 @@ TEST_ROWS(early_retransmit, "nothing more to send", tail_rows)
 	const struct tail_row *row = row_;
 	int i;
 
-	room_object(SLOT_OWN, 1, "200 OK", row->body);
-	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	room_own_object(row->body);
 	download_expect(download_begin(false, GET("/own"), SLOT_OWN, false), row->segments);
 	for (i = 1; i < row->need; i++)
 		download_expect(DOWNLOAD_SACK(0, 1, 1 + i), 0);

@@ -236,9 +236,7 @@ TEST_ROWS(probe_leg, "keep-alive probe, a leg is the destination: it answers", p
 	struct node n;
 	int i;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	for (i = 0; i < 2; i++) {
 		p = client_packet(&c, TCP_ACK, "x", row->len);
 		p.seq--;
@@ -258,9 +256,7 @@ TEST(before_base, "a component's request again when a leg has been resumed: no b
 	struct client c;
 	struct node n;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	again = client_packet(&c, TCP_ACK, GET("/small"), strlen(GET("/small")));
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
 	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));

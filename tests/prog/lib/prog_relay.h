@@ -19,6 +19,9 @@ void relay_trust_client(void);
 /* An IPv4 client, connected as far as it knows. */
 void relay_handshake(struct client *c);
 
+/* relay_setup() for backend 1, and a relay to it that is open, between requests. */
+void relay_open(struct client *c, struct node *n);
+
 /* Slot of the client's flow, or -1. */
 int relay_flow(const struct client *c);
 

@@ -10,12 +10,17 @@
 
 #include "abi.h"
 
+struct tcp_info;
+
 /* A listener on any address. Returns its descriptor. */
 int socket_listen(bool v6, uint16_t port, int backlog);
 
 /* A connected socket without a peer (TCP_REPAIR); `local` is an address of the netns. */
 void socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
 		      const struct ip_addr *peer, uint16_t peer_port);
+
+/* The listener gets a connection with this request in it; it is closed again. `info`: or NULL. */
+void socket_expect_child(int listener, const char *text, struct tcp_info *info);
 
 /* Closes all of them; done between tests, too. */
 void socket_close_all(void);
