@@ -3,6 +3,7 @@
  * Hand-overs that become sockets: programs attached to devices, a listener, and the child that
  * accept() returns, with the request in it and the client's options.
  */
+#include <unistd.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
