@@ -45,7 +45,6 @@ static void between_kernel_acked(struct client *c)
 static void to_node(struct client *c, struct node *n)
 {
 	uint32_t start;
-	char bytes[256];
 	struct result *r;
 
 	head_open(c, false, true);
@@ -53,8 +52,7 @@ static void to_node(struct client *c, struct node *n)
 	head_say(c, PART);
 	head_set_due(c);
 	r = client_say(c, REST);
-	node_expect_opening(n, c, 1, start, r);
-	node_gather(n, r, bytes);
+	node_expect_opening(n, c, 1, start, r, PART REST, strlen(PART REST));
 }
 
 static void waiting_for_node(struct client *c)
