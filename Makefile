@@ -118,11 +118,11 @@ $(BUILD)/prog/%: tests/prog/%.c $(PROG_LIB) $(wildcard tests/prog/lib/*.h) \
 	@echo "  CC   $@"
 	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib $< $(PROG_LIB) $(LDLIBS) -o $@
 
-$(BUILD)/fetch: $(wildcard netns-lab/bench/fetch*.[ch]) | $(BUILD)
+$(BUILD)/fetch: $(wildcard netns-lab/bench/fetch*.[ch]) netns-lab/bench/load.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE netns-lab/bench/fetch.c -o $@
 
-$(BUILD)/flood: netns-lab/bench/flood.c | $(BUILD)
+$(BUILD)/flood: netns-lab/bench/flood.c netns-lab/bench/load.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra -D_GNU_SOURCE $< -o $@
 

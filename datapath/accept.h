@@ -53,14 +53,16 @@ static __always_inline __u32 accept_tick(void)
 	return now / TICK_NS;
 }
 
-/* A socket of the same 4-tuple that its process has closed, or that is in TIME_WAIT: the next byte
- * that it expects, for a RST that it believes. 0 or -1: none that a RST ends. */
-static __always_inline int accept_closing(struct run *r, struct bpf_sock *sk)
+/* A socket of the same 4-tuple: the next byte that it expects, for a RST that it believes, into
+ * r->rst_seq. 0 or -1: none that a RST ends. */
+static __always_inline int accept_expects(struct run *r, struct bpf_sock *sk)
 {
 	struct tcp_timewait_sock *tw;
 	struct tcp_sock *tp;
 
 	switch (sk->state) {
+	case BPF_TCP_ESTABLISHED:
+	case BPF_TCP_CLOSE_WAIT:
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_FIN_WAIT2:
 	case BPF_TCP_CLOSING:
@@ -79,20 +81,26 @@ static __always_inline int accept_closing(struct run *r, struct bpf_sock *sk)
 	return 0;
 }
 
-/* What a socket that is no listener means: the child that an earlier copy of the packet made, or
- * one that is closing. */
+/*
+ * What a socket that is no listener means: the child that an earlier copy of the packet made, or
+ * one of an earlier leg. That is closing, or nobody has told the backend that its leg had to give
+ * way: then it stands before the first byte of this one, since a leg counts the client's bytes
+ * less those that went elsewhere.
+ */
 static __always_inline int accept_other(struct run *r, struct bpf_sock *sk, const struct leg *leg)
 {
-	switch (sk->state) {
-	case BPF_TCP_SYN_RECV:
-	case BPF_TCP_NEW_SYN_RECV:
-	case BPF_TCP_ESTABLISHED:
-	case BPF_TCP_CLOSE_WAIT:
+	__u32 state = sk->state;
+	int err;
+
+	if (state == BPF_TCP_SYN_RECV || state == BPF_TCP_NEW_SYN_RECV)
 		return ACCEPT_OK;
+	err = accept_expects(r, sk);
+	if (state == BPF_TCP_ESTABLISHED || state == BPF_TCP_CLOSE_WAIT) {
+		if (err || !seq_before(r->rst_seq, leg->start))
+			return ACCEPT_OK;
+		return r->seg.seq == leg->start ? ACCEPT_CLOSING : ACCEPT_WAIT;
 	}
-	if (r->seg.seq != leg->start || accept_closing(r, sk))
-		return ACCEPT_REFUSED;
-	return ACCEPT_CLOSING;
+	return r->seg.seq != leg->start || err ? ACCEPT_REFUSED : ACCEPT_CLOSING;
 }
 
 /* r->seg holds the packet's addresses, ports and seq as the backend sees them. */

@@ -69,6 +69,13 @@ static __always_inline void leg_leave(struct flow *f, struct leg *leg)
 	f->snd_una = f->snd_nxt;
 }
 
+/* True if the flow can do without its legs: it is idle, or both sides have closed, be it that a
+ * backend has died and its response is awaited for ever. */
+static __always_inline bool leg_is_spare(const struct flow *f)
+{
+	return flow_both_fin(f) || flow_is_idle(f);
+}
+
 /*
  * Ends the leg of a full bucket whose connection has been idle longest, and returns its way, or
  * LEG_WAYS. The flow's owner word is only tried: its holder may be waiting for this bucket.
@@ -82,7 +89,7 @@ __noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 
 	for (__u32 way = 0; way < LEG_WAYS; way++) {
 		leg = leg_at(bucket * LEG_WAYS + way);
 		f = leg ? flow_at(leg->flow) : NULL;
-		if (f && f != own && flow_is_idle(f) && clock - f->seen >= best_age) {
+		if (f && f != own && leg_is_spare(f) && clock - f->seen >= best_age) {
 			best_age = clock - f->seen;
 			best = way;
 		}
@@ -91,8 +98,10 @@ __noinline int leg_evict(struct run *r NONNULL, struct flow *own NONNULL, __u32 
 	f = leg ? flow_at(leg->flow) : NULL;
 	if (!f || !lock_try(&f->owner))
 		return LEG_WAYS;
-	if (leg->flow_gen == f->gen && flow_is_idle(f)) {
-		if (!seq_before(leg->told, leg->resp_pos)) {
+	if (leg->flow_gen == f->gen && leg_is_spare(f)) {
+		if (flow_both_fin(f)) {
+			leg->state = LEG_DEAD; /* the tombstone stays as it is */
+		} else if (!seq_before(leg->told, leg->resp_pos)) {
 			leg_leave(f, leg);
 		} else {		      /* nobody could repeat what the client lacks */
 			f->state = FLOW_FREE; /* its next packet gets a RST */

@@ -25,15 +25,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fetch_options.h"
 #include "fetch_stats.h"
+#include "load.h"
 
-#define NS_PER_S 1000000000ull
 #define NS_PER_US 1000ull
 #define HEAD_MAX 2048
 #define BUFFER (256 * 1024)
@@ -60,14 +58,6 @@ static struct {
 	int epoll_fd;
 	char buffer[BUFFER];
 } run;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static void connection_rest(struct connection *c)
 {
@@ -280,14 +270,8 @@ static uint64_t start_due(uint64_t end_ns)
 static void serve_events(uint64_t wake_ns)
 {
 	struct epoll_event events[64];
-	struct timespec timeout;
-	uint64_t now = now_ns();
-	int n;
+	int n = events_until(wake_ns, run.epoll_fd, events, 64);
 
-	wake_ns = wake_ns > now ? wake_ns - now : 0;
-	timeout.tv_sec = (time_t)(wake_ns / NS_PER_S);
-	timeout.tv_nsec = (long)(wake_ns % NS_PER_S);
-	n = epoll_pwait2(run.epoll_fd, events, 64, &timeout, NULL);
 	if (n < 0 && errno != EINTR)
 		die("epoll_pwait2");
 	for (int i = 0; i < n; i++) {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load.h"
+
 /* TcpRetransSegs of this netns; 0 when it cannot be read. */
 static uint64_t retrans_segs(void)
 {
@@ -35,13 +37,6 @@ static uint64_t retrans_segs(void)
 	return found;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* The value below which the share of n sorted ones lies, in ms. */
 static double quantile(const uint32_t *sorted, uint64_t n, double share)
 {
@@ -53,7 +48,7 @@ static double quantile(const uint32_t *sorted, uint64_t n, double share)
 /* Sorts the values, microseconds; prints them as JSON keys. */
 static void print_quantiles(const char *prefix, uint32_t *values, uint64_t n)
 {
-	qsort(values, n, sizeof(*values), compare);
+	sort_numbers(values, n);
 	printf("\"%sp50_ms\": %.3f, \"%sp90_ms\": %.3f, \"%sp99_ms\": %.3f, \"%smax_ms\": %.3f, ",
 	       prefix, quantile(values, n, 0.5), prefix, quantile(values, n, 0.9), prefix,
 	       quantile(values, n, 0.99), prefix, quantile(values, n, 1));

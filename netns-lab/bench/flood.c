@@ -24,10 +24,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000ull
+#include "load.h"
+
 #define BURST_NS 500000ull
 #define BATCH 64 /* packets of one system call */
 #define OPTIONS_MAX 20
@@ -53,14 +53,6 @@ static struct {
 	uint64_t sent, refused;
 	int fd;
 } flood;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t random64(void)

@@ -17,13 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "load.h"
+
 #define MISSES_OF_25 2 /* 8 % */
-#define NS_PER_S 1000000000ull
 #define CONNECTIONS_MAX 1024
 #define ANSWER_MAX 16384
 #define GRACE_NS NS_PER_S /* after the last request, for answers that are late */
@@ -47,14 +46,6 @@ static struct {
 	uint64_t misses, errors;
 	int epoll_fd;
 } bench;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static void die(const char *what)
 {
@@ -168,9 +159,8 @@ static uint64_t send_due(uint64_t *next)
 
 static void run(void)
 {
-	uint64_t total = bench.rate * bench.seconds, next = 0, end_ns, wake_ns, now;
+	uint64_t total = bench.rate * bench.seconds, next = 0, end_ns, wake_ns;
 	struct epoll_event events[64];
-	struct timespec timeout;
 	int n, i;
 
 	bench.start_ns = now_ns();
@@ -179,11 +169,7 @@ static void run(void)
 		wake_ns = send_due(&next);
 		if (!bench.idle_count)
 			wake_ns = end_ns;
-		now = now_ns();
-		wake_ns = wake_ns > now ? wake_ns - now : 0;
-		timeout.tv_sec = (time_t)(wake_ns / NS_PER_S);
-		timeout.tv_nsec = (long)(wake_ns % NS_PER_S);
-		n = epoll_pwait2(bench.epoll_fd, events, 64, &timeout, NULL);
+		n = events_until(wake_ns, bench.epoll_fd, events, 64);
 		if (n < 0 && errno != EINTR)
 			die("epoll_pwait2");
 		for (i = 0; i < n; i++)
@@ -192,18 +178,11 @@ static void run(void)
 	bench.errors += total - next + bench.count - bench.idle_count; /* unsent, unanswered */
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void print_result(void)
 {
 	uint64_t n = bench.misses;
 
-	qsort(bench.latencies_us, n, sizeof(*bench.latencies_us), compare);
+	sort_numbers(bench.latencies_us, n);
 	printf("{\"requests\": %llu, \"duration_us\": %llu, \"p50_us\": %u, \"p99_us\": %u, "
 	       "\"errors\": %llu}\n",
 	       (unsigned long long)n, (unsigned long long)bench.seconds * 1000000,

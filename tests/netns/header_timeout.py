@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Slow header blocks, and connections that rest, for header_timeout.sh:
 
-    header_timeout.py COMPONENTS-DIRECTORY slow | patient | dead | rest SECONDS
+    header_timeout.py COMPONENTS-DIRECTORY slow | lost | patient | dead | rest SECONDS
 
-slow: header-timeout is 1 s. patient: it is 10 s, and the backend below /hasty/ closes idle
-connections long before. dead: 1 s, while no daemon runs. rest: connections are idle for so long.
+slow: header-timeout is 1 s. lost: the same, and what ends a connection gets lost twice. patient: it
+is 10 s, and the backend below /hasty/ closes idle connections long before. dead: 1 s, while no
+daemon runs. rest: connections are idle for so long.
 Prints one line of a check for each way and each family of addresses.
 """
 import select
@@ -148,6 +149,12 @@ def slow():
                        for path in ("/c/1024", "/keep/whoami")])
 
 
+def lost():
+    """The client has nothing to repeat: the gateway does."""
+    for name, host in ADDRESSES:
+        report.run(f"408: lost twice, {name}", silent, host, None)
+
+
 def hasty(host):
     """Node closes its idle connection in the middle of a head, which then goes to a fresh one."""
     text = head("/hasty/whoami")
@@ -216,7 +223,7 @@ def unused_for_long(c):
 def main():
     global components
     components = Components(sys.argv[1])
-    groups = {"slow": slow, "patient": patient, "dead": dead}
+    groups = {"slow": slow, "lost": lost, "patient": patient, "dead": dead}
     if sys.argv[2] == "rest":
         rest(int(sys.argv[3]))
     else:

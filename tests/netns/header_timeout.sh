@@ -108,6 +108,22 @@ eventually() {
 	if wait_until 4 "$2"; then ok "$1"; else failed "$1" "$2" "$("$3")"; fi
 }
 
+# Two of three segments that end a connection do not reach the client.
+lost() {
+	in_ns client nft -f - <<-'NFT'
+		table inet lose {
+			chain input {
+				type filter hook input priority filter; policy accept;
+				tcp sport 80 tcp flags & fin != 0 numgen inc mod 3 < 2 counter drop
+			}
+		}
+	NFT
+	header_timeout lost
+	check "so many were lost" 4 \
+		"$(in_ns client nft list table inet lose | sed -n 's/.*counter packets \([0-9]*\).*/\1/p')"
+	in_ns client nft delete table inet lose
+}
+
 nothing_left() {
 	check "each of them is counted" "$N_408" "$(counter error_408)"
 	check "and shown to Prometheus" "sluice_error_408_total $N_408" \
@@ -132,6 +148,7 @@ wait_until 10 grep -sqx '# resting' "$work/rest" ||
 
 header_timeout slow
 nothing_left
+lost
 reload_with 10s
 header_timeout patient
 reload_with 1s

@@ -173,6 +173,7 @@ sluice() {
 # start_gateway NAME: `sluice run` outside the lab's care, pid in $gateway_pid, log in $work/NAME.log.
 start_gateway() {
 	own_gateways+=("$LAB")
+	: >"$work/$1.log" # an earlier one was ready, too
 	spawn "$work/$1.log" gw "$SLUICE" run -c "$work/gateway.ini"
 	# shellcheck disable=SC2034 # for the suites
 	gateway_pid=$spawned

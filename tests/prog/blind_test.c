@@ -8,8 +8,6 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define OK_HALF "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
 #define SWITCHED "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"
 #define POST_HUGE "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000000\r\n\r\n"

@@ -6,34 +6,11 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-struct family_row {
-	const char *name;
-	bool v6, has_ts;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false, true },
-	{ "IPv6", true, true },
-	{ "IPv4, no timestamps", false, false },
-	{ "IPv6, no timestamps", true, false },
-};
-
-/* The packet that backend_accept sends back is the opening one as it was, MACs included. */
-static struct result *bounce(struct packet *opening, int dev)
-{
-	memcpy(opening->mac_dst, net_mac(dev), 6);
-	memcpy(opening->mac_src, net_peer_mac(dev), 6);
-	opening->options_len = opening->has_ts ? 12 : 0;
-	return run_packet(BACKEND_RETURN, opening, dev);
-}
-
-TEST_ROWS(bounced, "refused hand-over goes to the next backend of the pool", family_rows)
+TEST_ROWS(bounced, "refused hand-over goes to the next backend of the pool", family_ts_rows)
 {
 	const struct family_row *row = row_;
 	struct packet opening;
@@ -49,7 +26,7 @@ TEST_ROWS(bounced, "refused hand-over goes to the next backend of the pool", fam
 	seq = c.seq;
 	r = client_say(&c, GET("/both/a"));
 	opening = *expect_out(r, NET_NODE1);
-	r = bounce(&opening, NET_NODE1);
+	r = node_refuse(&opening, NET_NODE1);
 	expect_counts(r, "LEG_REFUSED");
 	p = expect_out(r, NET_NODE2);
 	EXPECT(r->mark, NET_MARK_BASE + 2);
@@ -73,7 +50,7 @@ TEST(bounced_head, "a refused HEAD is still a HEAD at the next backend")
 
 	client_open(&c, false);
 	opening = *expect_out(client_say(&c, text), NET_NODE1);
-	node_accept(&n, 2, expect_out(bounce(&opening, NET_NODE1), NET_NODE2));
+	node_accept(&n, 2, expect_out(node_refuse(&opening, NET_NODE1), NET_NODE2));
 	node_reply(&n, &c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 	EXPECT(peek_leg(&c, 2).rphase, RESPONSE_IDLE);
 }
@@ -85,7 +62,6 @@ TEST(bounced_stash, "a refused request in pieces goes to the next backend, all o
 	struct result *r;
 	struct client c;
 	struct node n;
-	char bytes[256];
 	uint32_t start;
 
 	client_open(&c, false);
@@ -93,10 +69,9 @@ TEST(bounced_stash, "a refused request in pieces goes to the next backend, all o
 	expect_counts(client_send(&c, TCP_ACK, text, 12), "STASHED");
 	r = client_send(&c, TCP_ACK, text + 12, strlen(text) - 12);
 	opening = *expect_out(r, NET_NODE1);
-	r = bounce(&opening, NET_NODE1);
+	r = node_refuse(&opening, NET_NODE1);
 	expect_counts(r, "LEG_REFUSED");
-	node_expect_opening(&n, &c, 2, start, r);
-	expect_bytes("request", bytes, node_gather(&n, r, bytes), text, strlen(text));
+	node_expect_opening(&n, &c, 2, start, r, text, strlen(text));
 	node_reply(&n, &c, OK_5);
 }
 
@@ -108,8 +83,8 @@ TEST(all_refuse, "all backends refuse: 503, and the connection ends")
 
 	client_open(&c, false);
 	opening = *expect_out(client_say(&c, GET("/both/a")), NET_NODE1);
-	opening = *expect_out(bounce(&opening, NET_NODE1), NET_NODE2);
-	r = bounce(&opening, NET_NODE2);
+	opening = *expect_out(node_refuse(&opening, NET_NODE1), NET_NODE2);
+	r = node_refuse(&opening, NET_NODE2);
 	expect_counts(r, "LEG_REFUSED ERROR_503");
 	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, false);
 	EXPECT(peek_flow(&c).state, FLOW_CLOSING);
@@ -123,7 +98,8 @@ TEST(all_refuse_head, "all backends refuse a HEAD: 503 without a body")
 
 	client_open(&c, false);
 	opening = *expect_out(client_say(&c, "HEAD /1/a HTTP/1.1\r\nHost: a\r\n\r\n"), NET_NODE1);
-	client_expect_object(&c, bounce(&opening, NET_NODE1), SLOT_ERRORS + CANNED_503, true, true);
+	client_expect_object(&c, node_refuse(&opening, NET_NODE1), SLOT_ERRORS + CANNED_503, true,
+			     true);
 }
 
 struct bounce_row {
@@ -165,7 +141,7 @@ TEST_ROWS(bounce_forged, "bounce that is not believed", bounce_rows)
 	opening.seq += row->seq_off;
 	opening.flags = row->flags;
 	opening.has_ts = true;
-	r = bounce(&opening, row->dev);
+	r = node_refuse(&opening, row->dev);
 	expect_verdict(r, DROP);
 	expect_counts(r, "DROP_FORGED");
 	EXPECT(peek_flow(&c).state, FLOW_OPEN);

@@ -3,20 +3,14 @@
  * Hand-overs that become sockets: programs attached to devices, a listener, and the child that
  * accept() returns, with the request in it and the client's options.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+#include <netinet/tcp.h>
+#include <string.h>
 
 #include "peek.h"
 #include "prog_node.h"
 #include "socket.h"
 #include "wire.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 struct wire_row {
 	const char *name;
@@ -41,24 +35,9 @@ static void request(struct client *c, const struct wire_row *row, const char *te
 /* What the child of a hand-over must be. */
 static void expect_child(int listener, const struct client *c, const char *text)
 {
-	struct pollfd wait = { .fd = listener, .events = POLLIN };
 	struct tcp_info info = {};
-	socklen_t len = sizeof(info);
-	char bytes[256];
-	ssize_t n;
-	int fd;
 
-	if (poll(&wait, 1, 2000) != 1)
-		check_fail("connection: expected one, actual none");
-	fd = accept(listener, NULL, NULL);
-	wait.fd = fd;
-	if (poll(&wait, 1, 2000) != 1)
-		check_fail("request: expected one, actual none");
-	n = recv(fd, bytes, sizeof(bytes), 0);
-	if (getsockopt(fd, SOL_TCP, TCP_INFO, &info, &len))
-		check_die("TCP_INFO: %s", strerror(errno));
-	close(fd);
-	expect_bytes("request", bytes, n < 0 ? 0 : n, text, strlen(text));
+	socket_expect_child(listener, text, &info);
 	EXPECT(!!(info.tcpi_options & TCPI_OPT_TIMESTAMPS), c->has_ts);
 	EXPECT(!!(info.tcpi_options & TCPI_OPT_SACK), c->sack_ok);
 	EXPECT(!!(info.tcpi_options & TCPI_OPT_WSCALE), c->wscale != CLIENT_NO_WSCALE);
@@ -83,31 +62,20 @@ static const struct child_row child_rows[] = {
 	{ { "no options", false, true }, false, false, CLIENT_NO_WSCALE },
 };
 
-/* The hand-over is given to backend_accept at an address that is local here: the same netns serves
- * as the backend's. */
 TEST_ROWS(child, "hand-over becomes a socket", child_rows)
 {
 	const struct child_row *row = row_;
-	struct ip_addr here = packet_addr(row->wire.v6 ? CLIENT_VIP6 : CLIENT_VIP4);
-	struct backend_addr_key key = { .addr = here, .port = htons(NET_NODE_PORT) };
 	int listener = socket_listen(row->wire.v6, NET_NODE_PORT, 1);
-	uint32_t id = 1;
 	struct packet p;
 	struct client c;
 	struct node n;
 
-	room_map_update("backend_addrs", &key, &id);
 	client_init(&c, row->wire.v6);
 	c.has_ts = row->has_ts;
 	c.sack_ok = row->sack_ok;
 	c.wscale = row->wscale;
 	client_connect(&c);
-	p = client_packet(&c, TCP_PSH | TCP_ACK, GET("/1/a"), strlen(GET("/1/a")));
-	node_open(&n, 1, &c, GET("/1/a"));
-	p.dst = here;
-	p.dport = NET_NODE_PORT;
-	memcpy(p.mac_dst, net_peer_mac(NET_NODE1), 6);
-	memcpy(p.mac_src, net_mac(NET_NODE1), 6);
+	p = node_hand_over(&n, &c, GET("/1/a"));
 	wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
 	wire_send(&p, NET_NODE1, true, row->wire.is_partial, 0);
 	expect_child(listener, &c, GET("/1/a"));
@@ -145,37 +113,19 @@ TEST_ROWS(child_stash, "a request in pieces to a local backend becomes a socket"
 	socket_close_all();
 }
 
-/* A hand-over as backend_accept gets it, at an address of this netns. */
-static struct packet make_opening(struct client *c, bool v6)
-{
-	struct ip_addr here = packet_addr(v6 ? CLIENT_VIP6 : CLIENT_VIP4);
-	struct backend_addr_key key = { .addr = here, .port = htons(NET_NODE_PORT) };
-	uint32_t id = 1;
-	struct packet p;
-	struct node n;
-
-	room_map_update("backend_addrs", &key, &id);
-	client_open(c, v6);
-	p = client_packet(c, TCP_PSH | TCP_ACK, GET("/1/a"), strlen(GET("/1/a")));
-	node_open(&n, 1, c, GET("/1/a"));
-	p.dst = here;
-	p.dport = NET_NODE_PORT;
-	memcpy(p.mac_dst, net_peer_mac(NET_NODE1), 6);
-	memcpy(p.mac_src, net_mac(NET_NODE1), 6);
-	return p;
-}
-
 /* Node's accept queue holds backlog + 1 connections. */
 TEST(queue_full, "full accept queue: sent back, at last 503")
 {
 	struct wire_frame f;
 	struct packet p;
 	struct client c;
+	struct node n;
 	int i;
 
 	socket_listen(false, NET_NODE_PORT, 1);
 	for (i = 0; i < 3; i++) {
-		p = make_opening(&c, false);
+		client_open(&c, false);
+		p = node_hand_over(&n, &c, GET("/1/a"));
 		if (i == 0) {
 			wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
 			wire_attach(BACKEND_RETURN, NET_NODE1, false);
@@ -193,34 +143,34 @@ TEST(queue_full, "full accept queue: sent back, at last 503")
 
 struct closing_row {
 	const char *name;
-	bool v6, is_time_wait;
+	bool v6, is_time_wait, is_open; /* the backend has not closed it */
 };
 
 static const struct closing_row closing_rows[] = {
-	{ "FIN_WAIT1", false, false },
-	{ "IPv6 FIN_WAIT1", true, false },
-	{ "TIME_WAIT", false, true },
-	{ "IPv6 TIME_WAIT", true, true },
+	{ "FIN_WAIT1", false, false, false },	   { "IPv6 FIN_WAIT1", true, false, false },
+	{ "TIME_WAIT", false, true, false },	   { "IPv6 TIME_WAIT", true, true, false },
+	{ "ESTABLISHED", false, false, true }, /* its leg had to give way */
+	{ "IPv6 ESTABLISHED", true, false, true },
 };
 
 /* The kernel's table must not hide the listener from a fresh leg of the same 4-tuple. */
 TEST_ROWS(closing, "hand-over over an old socket", closing_rows)
 {
 	const struct closing_row *row = row_;
-	int listener = socket_listen(row->v6, NET_NODE_PORT, 4), fd;
-	struct pollfd wait = { .fd = listener, .events = POLLIN };
+	int listener = socket_listen(row->v6, NET_NODE_PORT, 4);
 	struct packet p, fin;
 	struct client c;
 	struct leg leg;
+	struct node n;
+	int fd;
 
-	p = make_opening(&c, row->v6);
+	client_open(&c, row->v6);
+	p = node_hand_over(&n, &c, GET("/1/a"));
 	wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
 	wire_send(&p, NET_NODE1, true, true, 0);
-	if (poll(&wait, 1, 2000) != 1)
-		check_fail("first connection: expected one, actual none");
-	fd = accept(listener, NULL, NULL);
-	recv(fd, (char[256]){}, 256, 0);
-	close(fd);
+	fd = socket_take_child(listener, GET("/1/a"), NULL);
+	if (!row->is_open)
+		close(fd);
 	leg = peek_leg(&c, 1);
 	if (row->is_time_wait) {
 		leg.state = LEG_OPEN;
@@ -239,4 +189,6 @@ TEST_ROWS(closing, "hand-over over an old socket", closing_rows)
 	peek_set_leg(&c, 1, &leg);
 	wire_send(&p, NET_NODE1, true, true, 0);
 	expect_child(listener, &c, GET("/1/a"));
+	if (row->is_open)
+		close(fd);
 }

@@ -5,22 +5,14 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define POST_20 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define OK_CLOSE "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 #define TEN "0123456789"
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 /* Leg 1 parked, leg 2 active; both idle. */
 struct two {
@@ -30,9 +22,7 @@ struct two {
 
 static void open_two(struct two *t, bool v6)
 {
-	client_open(&t->c, v6);
-	node_open(&t->one, 1, &t->c, GET("/1/a"));
-	node_reply(&t->one, &t->c, OK_5);
+	node_open_idle(&t->one, &t->c, v6);
 	node_open(&t->two, 2, &t->c, GET("/2/a"));
 	node_reply(&t->two, &t->c, OK_5);
 }
@@ -40,22 +30,19 @@ static void open_two(struct two *t, bool v6)
 /* The only packet of the run that goes to this backend, as a clone or in place. */
 static const struct packet *sent_to(const struct node *n, const struct result *r)
 {
-	const struct packet *p = NULL;
+	const struct packet *p, *sent = NULL;
 	int i, found = 0;
+	enum net_dev dev;
 
-	for (i = 0; i < r->n_clones; i++) {
-		if (r->clones[i].dev != n->id)
+	for (i = 0; (p = run_leaving(r, i, &dev)); i++) {
+		if (dev != (enum net_dev)n->id)
 			continue;
-		p = &r->clones[i].packet;
-		found++;
-	}
-	if (r->verdict == REDIRECT && r->out_ifindex == net_ifindex(n->id)) {
-		p = &r->packet;
+		sent = p;
 		found++;
 	}
 	if (found != 1)
 		check_fail("packets to backend %d: expected 1, actual %d", n->id, found);
-	return p;
+	return sent;
 }
 
 /* It ends the leg at exactly the byte that the backend expects. */
@@ -257,9 +244,7 @@ TEST(fin_crosses, "FIN of a leg that crosses a request is not passed on")
 	struct client c;
 	struct node n, old;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	old = n;
 	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));
 	r = node_send(&old, TCP_FIN | TCP_ACK, NULL, 0);

@@ -5,17 +5,10 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 TEST_ROWS(client_fin, "FIN of an idle client: FIN and ACK", family_rows)
 {

@@ -6,28 +6,20 @@
 #include <string.h>
 #include <time.h>
 
+#include "family.h"
 #include "peek.h"
 
 #define GET_SMALL "GET /small HTTP/1.1\r\nHost: a\r\n\r\n"
 #define KEY_OVERLAP_S 34 /* 2^35 ns */
 
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
-
 /* The clock's value, not within its last 300 ms: what follows sees the same. */
 static uint32_t settled_clock(void)
 {
-	struct timespec now;
 	uint64_t ns;
 
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
-	} while ((ns & ((1ULL << 34) - 1)) > (1ULL << 34) - 300000000);
+	do
+		ns = peek_now();
+	while ((ns & ((1ULL << 34) - 1)) > (1ULL << 34) - 300000000);
 	return cookie_clock();
 }
 

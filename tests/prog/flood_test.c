@@ -131,13 +131,11 @@ static void push_out(const struct client *c)
 TEST_ROWS(replay, "the first data once more", replay_rows)
 {
 	const struct replay_row *row = row_;
-	struct settings settings = room_settings();
 	struct packet first;
 	struct result *r;
 	struct client c;
 
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
+	room_one_bucket();
 	client_init(&c, false);
 	c.has_ts = row->has_ts;
 	client_syn(&c);
@@ -176,11 +174,9 @@ static const struct fresh_row fresh_rows[] = {
 TEST_ROWS(fresh, "a new connection where one was evicted a moment ago", fresh_rows)
 {
 	const struct fresh_row *row = row_;
-	struct settings settings = room_settings();
 	struct client old, c;
 
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
+	room_one_bucket();
 	client_open(&old, false);
 	push_out(&old);
 	usleep(300000);
@@ -194,13 +190,11 @@ TEST_ROWS(fresh, "a new connection where one was evicted a moment ago", fresh_ro
 
 TEST(forgotten, "longer ago than a cookie lives: data at once makes a flow")
 {
-	struct settings settings = room_settings();
 	struct flow_bucket bucket = {};
 	uint32_t zero = 0;
 	struct client c;
 
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
+	room_one_bucket();
 	bucket.evicted = peek_clock() - PEEK_SECONDS(37);
 	room_map_update("flow_buckets", &zero, &bucket);
 	client_init(&c, false);

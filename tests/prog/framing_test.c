@@ -11,7 +11,6 @@
 #include "prog_node.h"
 
 #define REQUEST(method) method " /1/a HTTP/1.1\r\nHost: a\r\n\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define PARTS 6
 
 enum end {

@@ -10,8 +10,6 @@
 #include "prog_node.h"
 #include "wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define BODY 150000
 
 struct gso_row {
@@ -45,20 +43,27 @@ static const char *make_body(const char *first_line)
 	return body;
 }
 
-static void expect_frame(const struct gso_row *row, const struct wire_frame *f, int dev,
-			 const char *bytes, uint32_t len)
+/* One packet in by `from`, one with the same bytes out by `to`. */
+static struct wire_frame pass(const struct gso_row *row, const struct packet *p, enum net_dev from,
+			      enum net_dev to)
 {
-	EXPECT(f->dev, dev);
-	EXPECT(f->gso_size, len > row->gso_size ? row->gso_size : 0);
-	expect_bytes("payload", f->packet.payload, f->packet.len, bytes, len);
+	uint16_t gso_size = p->len > row->gso_size ? row->gso_size : 0;
+	struct wire_frame f;
+
+	wire_send(p, from, false, row->is_partial, gso_size);
+	f = wire_receive();
+	EXPECT(f.dev, to);
+	EXPECT(f.gso_size, gso_size);
+	expect_bytes("payload", f.packet.payload, f.packet.len, p->payload, p->len);
+	return f;
 }
 
 TEST_ROWS(gso, "GSO", gso_rows)
 {
 	const struct gso_row *row = row_;
-	uint32_t total, at, len;
+	struct packet p, ack;
 	struct wire_frame f;
-	struct packet p;
+	uint32_t total, at;
 	struct client c;
 	struct node n;
 	const char *text;
@@ -73,36 +78,29 @@ TEST_ROWS(gso, "GSO", gso_rows)
 	wire_attach(BACKEND_RETURN, NET_NODE1, false);
 	text = make_body("POST /1/p HTTP/1.1\r\nHost: a\r\n");
 	total = strlen(text);
-	for (at = 0; at < total && at < 3 * row->len; at += len) {
+	for (at = 0; at < total && at < 3 * row->len; at += p.len) {
 		check_step("upload at %u", at);
-		len = total - at < row->len ? total - at : row->len;
-		p = client_packet(&c, TCP_PSH | TCP_ACK, text + at, len);
-		c.seq += len;
-		wire_send(&p, NET_UPLINK, false, row->is_partial,
-			  len > row->gso_size ? row->gso_size : 0);
-		f = wire_receive();
-		expect_frame(row, &f, NET_NODE1, text + at, len);
+		p = client_packet(&c, TCP_PSH | TCP_ACK, text + at,
+				  total - at < row->len ? total - at : row->len);
+		c.seq += p.len;
+		f = pass(row, &p, NET_UPLINK, NET_NODE1);
 		node_expect(&n, &f.packet);
-		p = node_packet(&n, TCP_ACK, NULL, 0);
-		wire_send(&p, NET_NODE1, false, row->is_partial, 0);
-		f = wire_receive();
+		ack = node_packet(&n, TCP_ACK, NULL, 0);
+		f = pass(row, &ack, NET_NODE1, NET_UPLINK);
 		EXPECT(f.packet.ack, c.seq);
 	}
 	EXPECT(peek_leg(&c, 1).acked, n.ack);
 	text = make_body("HTTP/1.1 200 OK\r\n");
 	total = strlen(text);
-	for (at = 0; at < total && at < 3 * row->len; at += len) {
+	for (at = 0; at < total && at < 3 * row->len; at += p.len) {
 		check_step("response at %u", at);
-		len = total - at < row->len ? total - at : row->len;
-		p = node_packet(&n, TCP_PSH | TCP_ACK, text + at, len);
-		n.seq += len;
-		wire_send(&p, NET_NODE1, false, row->is_partial,
-			  len > row->gso_size ? row->gso_size : 0);
-		f = wire_receive();
-		expect_frame(row, &f, NET_UPLINK, text + at, len);
+		p = node_packet(&n, TCP_PSH | TCP_ACK, text + at,
+				total - at < row->len ? total - at : row->len);
+		n.seq += p.len;
+		f = pass(row, &p, NET_NODE1, NET_UPLINK);
 		EXPECT(f.packet.seq, c.ack);
 		EXPECT(f.packet.ack, c.seq);
-		c.ack += len;
+		c.ack += p.len;
 	}
 	EXPECT(peek_leg(&c, 1).rphase, at == total ? RESPONSE_IDLE : RESPONSE_BODY);
 	wire_expect_nothing();

@@ -7,21 +7,13 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define POST_20 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define TEN "0123456789"
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 /* The client's FIN closes the gateway's side, too. */
 static void expect_closed_by(struct client *c, const struct result *fin)
@@ -211,9 +203,7 @@ TEST(fin_again_leg, "the client's FIN again, before and after the backend's")
 	struct node n;
 	int i;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	fin = client_packet(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	for (i = 0; i < 2; i++) {
@@ -335,9 +325,7 @@ TEST_ROWS(fin_in_head_leg, "FIN in an unfinished head, a leg was the destination
 	struct client c;
 	struct node n;
 
-	client_open(&c, row->v6);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, row->v6);
 	client_expect_ack(&c, client_send(&c, TCP_ACK, "GET /sm", 7));
 	r = client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	EXPECT(expect_clone(r, NET_NODE1)->flags, TCP_RST | TCP_ACK);
@@ -358,8 +346,7 @@ TEST(fin_with_piece, "FIN on the last piece of a head, for a leg: repeated, then
 	start = c.seq;
 	client_expect_ack(&c, client_send(&c, TCP_ACK, text, 9));
 	r = client_send(&c, TCP_FIN | TCP_PSH | TCP_ACK, text + 9, strlen(text) - 9);
-	node_expect_opening(&n, &c, 1, start, r);
-	n.ack += strlen(text);
+	node_expect_opening(&n, &c, 1, start, r, text, strlen(text));
 	c.seq--;
 	client_take(&c, node_ack(&n));
 	r = client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);

@@ -346,7 +346,7 @@ TEST(own_socket, "a connection of the gateway's own stack is passed on")
 
 	client_init(&c, false);
 	client_forge_ack(&c);
-	socket_connected(false, &c.vip, c.vip_port, &c.addr, c.port);
+	socket_connected(false, &c.vip, c.vip_port, &c.addr, c.port, c.seq);
 	r = client_ack(&c);
 	socket_close_all();
 	expect_verdict(r, NEXT);

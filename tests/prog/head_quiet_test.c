@@ -19,7 +19,7 @@ static void in_head(struct client *c)
 	head_say(c, PART);
 }
 
-static void after_kernel(struct client *c)
+static void after_rst(struct client *c)
 {
 	in_head(c);
 	head_set_due(c);
@@ -45,7 +45,6 @@ static void between_kernel_acked(struct client *c)
 static void to_node(struct client *c, struct node *n)
 {
 	uint32_t start;
-	char bytes[256];
 	struct result *r;
 
 	head_open(c, false, true);
@@ -53,8 +52,7 @@ static void to_node(struct client *c, struct node *n)
 	head_say(c, PART);
 	head_set_due(c);
 	r = client_say(c, REST);
-	node_expect_opening(n, c, 1, start, r);
-	node_gather(n, r, bytes);
+	node_expect_opening(n, c, 1, start, r, PART REST, strlen(PART REST));
 }
 
 static void waiting_for_node(struct client *c)
@@ -106,6 +104,16 @@ static void after_408(struct client *c)
 	head_close_408(c);
 }
 
+static void without_deadline(struct client *c)
+{
+	struct sender s;
+
+	in_head(c);
+	s = peek_sender(c);
+	s.deadline_ns = 0;
+	peek_set_sender(c, &s);
+}
+
 struct quiet_row {
 	const char *name;
 	void (*make)(struct client *c);
@@ -113,6 +121,7 @@ struct quiet_row {
 
 static const struct quiet_row quiet_rows[] = {
 	{ "not due", in_head },
+	{ "without a deadline", without_deadline },
 	{ "the head was answered by the kernel", between_kernel },
 	{ "answered and acknowledged", between_kernel_acked },
 	{ "the head went to a backend", waiting_for_node },
@@ -120,7 +129,7 @@ static const struct quiet_row quiet_rows[] = {
 	{ "in a body", in_body },
 	{ "in a chunk", in_chunks },
 	{ "the client has closed in the head", after_fin },
-	{ "the client has reset in the head", after_kernel },
+	{ "the client has reset in the head", after_rst },
 	{ "the 408 was sent and read", after_408 },
 };
 

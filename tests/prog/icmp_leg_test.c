@@ -6,14 +6,13 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "icmp_error.h"
 #include "peek.h"
 #include "prog_node.h"
 #include "socket.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define OK_3000 "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 /*
  * A leg on backend 1 whose numbers differ from the client's, with a response of two segments under
@@ -24,9 +23,7 @@ static uint32_t response_under_way(struct client *c, struct node *n, bool v6)
 	static char bytes[1448];
 	uint32_t first;
 
-	client_open(c, v6);
-	node_open(n, 1, c, GET("/1/a"));
-	node_reply(n, c, OK_5);
+	node_open_idle(n, c, v6);
 	client_expect_object(c, client_say(c, GET("/small")), SLOT_SMALL, false, false);
 	node_expect_text(n, client_say(c, GET("/1/b")), GET("/1/b"));
 	EXPECT_TRUE(n->seq != c->ack);
@@ -211,13 +208,6 @@ TEST(opening, "about the response of a leg that has not answered yet")
 	expect_counts(icmp_error_send(&e), "ICMP_BAD");
 }
 
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
-
 /* Leg numbers differ from the client's by what is added to the leg's delta here. */
 TEST_ROWS(local, "about the segment of a backend in the gateway's own netns", family_rows)
 {
@@ -229,7 +219,7 @@ TEST_ROWS(local, "about the segment of a backend in the gateway's own netns", fa
 	struct leg leg;
 
 	client_open(&c, row->v6);
-	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port, c.seq);
 	r = client_say(&c, GET("/here/a"));
 	socket_close_all();
 	expect_verdict(r, NEXT);

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "icmp_error.h"
 #include "peek.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /* Passed on to the stack as it came. */
 static void expect_untouched(const struct result *r, const uint8_t *frame, size_t len)
@@ -19,13 +18,6 @@ static void expect_untouched(const struct result *r, const uint8_t *frame, size_
 	expect_no_clones(r);
 	expect_bytes("frame", r->frame, r->len, frame, len);
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 struct mtu_row {
 	const char *name;

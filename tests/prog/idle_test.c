@@ -132,6 +132,7 @@ TEST_ROWS(probed, "keep-alive probes keep a connection", probe_rows)
 		} else {
 			client_expect_ack(&c, client_run(&probe));
 		}
+		EXPECT_TRUE(peek_clock() - peek_flow(&c).seen < PEEK_SECONDS(60));
 	}
 	ask_kernel(&c);
 }

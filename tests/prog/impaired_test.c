@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "download.h"
+#include "draw.h"
 #include "peek.h"
 
 #define REQUEST "GET /own HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -28,7 +29,6 @@ static struct packet acks[QUEUE_MAX];
 static int n_segments, n_acks;
 
 static struct {
-	uint64_t random;
 	int loss, reorder, dup, stall; /* per mille */
 	uint32_t rcv_nxt, edge, fin;   /* fin: 1 if the answer ends with FIN */
 	uint32_t window;
@@ -41,14 +41,6 @@ static struct {
 	int drop;     /* this transmission is lost, if it is not 0 */
 	int quiets, events;
 } sim;
-
-static uint32_t draw(uint32_t n)
-{
-	sim.random ^= sim.random << 13;
-	sim.random ^= sim.random >> 7;
-	sim.random ^= sim.random << 17;
-	return (sim.random >> 11) % n;
-}
 
 static bool chance(int per_mille)
 {
@@ -78,12 +70,12 @@ static void segment_out(const struct packet *p)
 
 static void take_result(const struct result *r)
 {
+	const struct packet *p;
+	enum net_dev dev;
 	int i;
 
-	for (i = 0; i < r->n_clones; i++)
-		segment_out(&r->clones[i].packet);
-	if (r->verdict == REDIRECT)
-		segment_out(&r->packet);
+	for (i = 0; (p = run_leaving(r, i, &dev)); i++)
+		segment_out(p);
 	run_forget();
 }
 
@@ -255,8 +247,7 @@ static void draw_client(void)
 	uint32_t body = 1 + draw(1 << draw(17)), shift;
 
 	room_uplink_mtu(9000);
-	room_object(SLOT_OWN, 1, "200 OK", body > BODY_MAX ? BODY_MAX : body);
-	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	room_own_object(body > BODY_MAX ? BODY_MAX : body);
 	sim.is_served = draw(4);
 	room_serve_kicks(sim.is_served);
 	client_init(&download.c, draw(2));
@@ -286,7 +277,7 @@ static void begin(uint64_t seed)
 	room_reset();
 	memset(&sim, 0, sizeof(sim));
 	n_segments = n_acks = 0;
-	sim.random = seed * 0x9e3779b97f4a7c15ULL + 1;
+	draw_seed(seed);
 }
 
 /* Up to the end of the answer; no more than `factor` times its bytes are sent, and `more`. */
@@ -371,8 +362,7 @@ TEST_ROWS(each, "MSS 88, any one segment is lost", block_rows)
 	for (i = 1; i <= n; i += row->stride) {
 		check_step("segment %d", i);
 		begin(i);
-		room_object(SLOT_OWN, 1, "200 OK", row->body);
-		room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+		room_own_object(row->body);
 		client_init(&download.c, i & 1);
 		download.c.mss = 88;
 		download.c.sack_ok = row->has_sack;

@@ -12,7 +12,6 @@
 #include "download.h"
 #include "peek.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POLL_MS 10
 #define POLLS 500
 

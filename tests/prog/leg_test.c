@@ -9,9 +9,6 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
 /* A request to a backend, answered and acknowledged. */
 static void exchange_fresh(struct client *c, struct node *n, int id, const char *path)
 {

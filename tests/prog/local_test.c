@@ -6,12 +6,10 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
 #include "socket.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 /* A local leg, its child, and the child's numbers. */
 struct here {
@@ -26,7 +24,7 @@ static void open_here(struct here *h, bool v6)
 	struct result *r;
 
 	client_open(&h->c, v6);
-	socket_connected(v6, &h->c.vip, ROOM_HERE_PORT, &h->c.addr, h->c.port);
+	socket_connected(v6, &h->c.vip, ROOM_HERE_PORT, &h->c.addr, h->c.port, h->c.seq);
 	seq = h->c.seq;
 	ack = h->c.ack;
 	r = client_say(&h->c, GET("/here/a"));
@@ -87,13 +85,6 @@ static void expect_passed(struct here *h, const struct result *r, const char *te
 	expect_bytes("payload", p->payload, p->len, text, strlen(text));
 	h->c.ack += p->len;
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
 
 TEST_ROWS(here, "local backend, with a component between", family_rows)
 {
@@ -239,7 +230,7 @@ TEST_ROWS(second_ok, "second pass: there is a socket", family_rows)
 	struct client c;
 
 	p = stash_here(&c, row->v6);
-	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(row->v6, &c.vip, ROOM_HERE_PORT, &c.addr, c.port, c.seq);
 	r = second_pass(&p);
 	socket_close_all();
 	expect_verdict(r, NEXT);
@@ -312,29 +303,23 @@ static const struct accept_row accept_rows[] = {
 TEST_ROWS(accept, "backend_accept", accept_rows)
 {
 	const struct accept_row *row = row_;
-	struct ip_addr here = packet_addr(row->v6 ? CLIENT_VIP6 : CLIENT_VIP4);
-	struct backend_addr_key key = { .addr = here, .port = 0xb80b /* 3000 */ };
-	uint32_t id = 1;
 	struct packet p;
 	struct result *r;
 	struct client c;
 	struct node n;
 
-	/* The backend's address is one of this netns, too: here its program finds sockets. */
-	room_map_update("backend_addrs", &key, &id);
 	client_open(&c, row->v6);
-	p = client_packet(&c, row->flags & ~TCP_SYN, GET("/1/a"), strlen(GET("/1/a")));
-	node_open(&n, 1, &c, GET("/1/a"));
+	p = node_hand_over(&n, &c, GET("/1/a"));
 	if (row->is_open)
 		node_reply(&n, &c, OK_5);
-	p.dst = here;
-	p.dport = NET_NODE_PORT;
 	p.seq += row->seq_off;
 	p.flags = row->flags;
+	if (!(row->flags & TCP_ACK))
+		p.ack = 0;
 	if (row->has_listener)
 		socket_listen(row->v6, NET_NODE_PORT, 1);
 	if (row->has_socket)
-		socket_connected(row->v6, &here, NET_NODE_PORT, &c.addr, c.port);
+		socket_connected(row->v6, &p.dst, NET_NODE_PORT, &c.addr, c.port, c.seq);
 	r = run_packet(BACKEND_ACCEPT, &p, NET_NODE1);
 	socket_close_all();
 	expect_verdict(r, row->verdict);

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "peek.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /* Ten segments are under way. */
 static void begin(bool v6)
@@ -34,16 +33,6 @@ static struct result *dup_acks_to_loss(void)
 	download_expect(dup_acks(1), 1);
 	return dup_acks(1);
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false },
-	{ "IPv6", true },
-};
 
 /* RFC 5681, 3.2: the third one, whatever the window says; new segments when it has room. */
 TEST_ROWS(dup_acks_three, "three duplicate ACKs: the hole is sent again, once", family_rows)
@@ -133,8 +122,7 @@ TEST_ROWS(early_retransmit, "nothing more to send", tail_rows)
 {
 	const struct tail_row *row = row_;
 
-	room_object(SLOT_OWN, 1, "200 OK", row->body);
-	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	room_own_object(row->body);
 	download_open_without_sack(false);
 	download_expect(download_ask(GET("/own"), SLOT_OWN, false), row->segments);
 	if (row->need > 1)

@@ -15,8 +15,6 @@
 #include "socket.h"
 #include "wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-
 #define MSS_MIN 88
 #define MSS_MAX 9000
 #define STRIDE 11

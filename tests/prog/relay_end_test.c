@@ -2,12 +2,10 @@
 /*
  * Relayed connections: how they become sockets, refusals, how they end, and what is left of them.
  */
-#include <arpa/inet.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "family.h"
 #include "prog_node.h"
 #include "prog_relay.h"
 #include "socket.h"
@@ -15,57 +13,21 @@
 
 #define REFUSED "LEG_REFUSED"
 
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = { { "IPv4", false }, { "IPv6", true } };
-
-/* That the listener gets a connection with this request in it. */
-static void expect_child(int listener, const char *text)
-{
-	struct pollfd wait = { .fd = listener, .events = POLLIN };
-	char bytes[256];
-	ssize_t n;
-	int fd;
-
-	if (poll(&wait, 1, 2000) != 1)
-		check_fail("connection: expected one, actual none");
-	fd = accept(listener, NULL, NULL);
-	wait.fd = fd;
-	if (poll(&wait, 1, 2000) != 1)
-		check_fail("request: expected one, actual none");
-	n = recv(fd, bytes, sizeof(bytes), 0);
-	close(fd);
-	expect_bytes("request", bytes, n < 0 ? 0 : n, text, strlen(text));
-}
-
-/* backend_accept at an address that is local here: the same netns serves as the backend's. */
 TEST_ROWS(child, "first packet becomes a socket", family_rows)
 {
 	const struct family_row *row = row_;
-	struct ip_addr here = packet_addr(row->v6 ? CLIENT_VIP6 : CLIENT_VIP4);
-	struct backend_addr_key key = { .addr = here, .port = htons(NET_NODE_PORT) };
 	int listener = socket_listen(row->v6, NET_NODE_PORT, 1);
-	uint32_t id = 1;
 	struct packet p;
 	struct client c;
 	struct node n;
 
 	relay_setup(POOL_1);
-	room_map_update("backend_addrs", &key, &id);
 	client_init(&c, row->v6);
 	client_syn(&c);
-	p = client_packet(&c, TCP_PSH | TCP_ACK, GET("/a"), strlen(GET("/a")));
-	node_open(&n, 1, &c, GET("/a"));
-	p.dst = here;
-	p.dport = NET_NODE_PORT;
-	memcpy(p.mac_dst, net_peer_mac(NET_NODE1), 6);
-	memcpy(p.mac_src, net_mac(NET_NODE1), 6);
+	p = node_hand_over(&n, &c, GET("/a"));
 	wire_attach(BACKEND_ACCEPT, NET_NODE1, true);
 	wire_send(&p, NET_NODE1, true, true, 0);
-	expect_child(listener, GET("/a"));
+	socket_expect_child(listener, GET("/a"), NULL);
 }
 
 TEST_ROWS(child_here, "first packet to a local backend becomes a socket", family_rows)
@@ -81,7 +43,7 @@ TEST_ROWS(child_here, "first packet to a local backend becomes a socket", family
 	wire_attach(UPLINK_INGRESS, NET_UPLINK, false);
 	p = client_packet(&c, TCP_PSH | TCP_ACK, GET("/a"), strlen(GET("/a")));
 	wire_send(&p, NET_UPLINK, false, true, 0);
-	expect_child(listener, GET("/a"));
+	socket_expect_child(listener, GET("/a"), NULL);
 }
 
 TEST(here, "a local backend's packets, and its refusal")
@@ -92,7 +54,7 @@ TEST(here, "a local backend's packets, and its refusal")
 
 	relay_setup(POOL_HERE);
 	relay_handshake(&c);
-	socket_connected(false, &c.vip, ROOM_HERE_PORT, &c.addr, c.port);
+	socket_connected(false, &c.vip, ROOM_HERE_PORT, &c.addr, c.port, c.seq);
 	r = client_say(&c, GET("/a"));
 	expect_verdict(r, NEXT);
 	EXPECT(r->packet.dport, ROOM_HERE_PORT);
@@ -116,15 +78,6 @@ TEST(here, "a local backend's packets, and its refusal")
 	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, false);
 }
 
-/* The first packet as backend_accept sends it back. */
-static struct result *bounce(struct packet *opening, int dev)
-{
-	memcpy(opening->mac_dst, net_mac(dev), 6);
-	memcpy(opening->mac_src, net_peer_mac(dev), 6);
-	opening->options_len = opening->has_ts ? 12 : 0;
-	return run_packet(BACKEND_RETURN, opening, dev);
-}
-
 TEST(bounced, "a refused first packet goes to the pool's next backend")
 {
 	struct packet opening;
@@ -135,7 +88,7 @@ TEST(bounced, "a refused first packet goes to the pool's next backend")
 	relay_setup(POOL_BOTH);
 	relay_handshake(&c);
 	opening = *expect_out(client_say(&c, GET("/a")), NET_NODE1);
-	r = bounce(&opening, NET_NODE1);
+	r = node_refuse(&opening, NET_NODE1);
 	expect_counts(r, REFUSED);
 	node_accept(&n, 2, expect_out(r, NET_NODE2));
 	node_reply(&n, &c, OK_5);
@@ -165,8 +118,8 @@ TEST_ROWS(all_refuse, "all refuse: 503", all_rows)
 	relay_setup(POOL_BOTH);
 	relay_handshake(&c);
 	opening = *expect_out(client_say(&c, row->text), NET_NODE1);
-	opening = *expect_out(bounce(&opening, NET_NODE1), NET_NODE2);
-	r = bounce(&opening, NET_NODE2);
+	opening = *expect_out(node_refuse(&opening, NET_NODE1), NET_NODE2);
+	r = node_refuse(&opening, NET_NODE2);
 	expect_counts(r, REFUSED " ERROR_503");
 	client_expect_object(&c, r, SLOT_ERRORS + CANNED_503, true, row->is_head);
 	EXPECT(expect_out(client_say(&c, GET("/b")), NET_UPLINK)->flags, TCP_RST);
@@ -203,18 +156,9 @@ TEST_ROWS(bounce_forged, "bounce that is not believed", bounce_rows)
 		node_reply(&n, &c, OK_5);
 	opening.seq += row->seq_off;
 	opening.flags = row->flags;
-	r = bounce(&opening, row->dev);
+	r = node_refuse(&opening, row->dev);
 	expect_verdict(r, DROP);
 	expect_counts(r, "DROP_FORGED");
-}
-
-/* An open relay between requests. */
-static void open_relay(struct client *c, struct node *n)
-{
-	relay_setup(POOL_1);
-	relay_handshake(c);
-	node_open(n, 1, c, GET("/a"));
-	node_reply(n, c, OK_5);
 }
 
 struct reset_row {
@@ -238,7 +182,7 @@ TEST_ROWS(reset, "RST of the client", reset_rows)
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	p = client_packet(&c, TCP_RST, NULL, 0);
 	p.seq += row->off;
 	r = client_run(&p);
@@ -259,7 +203,7 @@ TEST(reset_return, "RST of the backend")
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	r = node_send(&n, TCP_RST | TCP_ACK, NULL, 0);
 	EXPECT(expect_out(r, NET_UPLINK)->flags, TCP_RST | TCP_ACK);
 	EXPECT(r->packet.seq, c.ack);
@@ -275,7 +219,7 @@ TEST(fin, "both FINs pass, and a FIN that is repeated")
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	again = client_packet(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	r = client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	EXPECT(node_take(&n, r)->flags, TCP_FIN | TCP_ACK);
@@ -294,7 +238,7 @@ TEST(forbidden_later, "a reload brings a route that restricts: both sides get RS
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	relay_allow(false);
 	r = client_say(&c, GET("/deny"));
 	expect_counts(r, "COOKIE_BAD RST_SENT");
@@ -307,7 +251,7 @@ TEST(way_back, "a way back that was evicted is made again")
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	relay_delete(&c, 1);
 	expect_verdict(node_say(&n, OK_5), NEXT);
 	n.seq -= strlen(OK_5);
@@ -320,7 +264,7 @@ TEST(evicted, "a relay that was evicted: RST to both")
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	relay_delete(&c, 0);
 	EXPECT(expect_out(client_say(&c, GET("/b")), NET_UPLINK)->flags, TCP_RST);
 	expect_verdict(node_say(&n, OK_5), NEXT);
@@ -372,7 +316,7 @@ TEST(forged_reuse, "a forged ACK with numbers of a younger connection does not e
 	struct result *r;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	stranger = c;
 	stranger.seq += 100000;
 	stranger.tsecr += 1u << 30; /* of a clock ahead of the SYN-ACK that began the relay */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "family.h"
 #include "prog_node.h"
 #include "prog_relay.h"
 
@@ -15,19 +16,7 @@
 #define CHUNKED "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define FIRST "FLOW_FULL REQUESTS RELAY_REQUESTS RELAY_NEW LEG_NEW"
 
-struct family_row {
-	const char *name;
-	bool v6, has_ts;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false, true },
-	{ "IPv6", true, true },
-	{ "IPv4, no timestamps", false, false },
-	{ "IPv6, no timestamps", true, false },
-};
-
-TEST_ROWS(alternate, "requests and responses, no flow", family_rows)
+TEST_ROWS(alternate, "requests and responses, no flow", family_ts_rows)
 {
 	const struct family_row *row = row_;
 	struct result *r;
@@ -170,15 +159,6 @@ TEST(first_cut,
 	node_expect_text(&n, client_say(&c, GET("/b")), GET("/b"));
 }
 
-/* An open relay whose next request is due. */
-static void open_relay(struct client *c, struct node *n)
-{
-	relay_setup(POOL_1);
-	relay_handshake(c);
-	node_open(n, 1, c, GET("/a"));
-	node_reply(n, c, OK_5);
-}
-
 TEST(body, "a body passes by position, in any order, and is never read as a request")
 {
 	static const char body[] = GET("/x") XFF("/y");
@@ -189,7 +169,7 @@ TEST(body, "a body passes by position, in any order, and is never read as a requ
 	struct node n;
 	int len;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	len = snprintf(head, sizeof(head),
 		       "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", strlen(body));
 	r = client_send(&c, TCP_ACK, head, len);
@@ -217,7 +197,7 @@ TEST(body_and_head, "the end of a body and the next request in one packet")
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	node_expect_text(&n, client_say(&c, POST_8 "1234"), POST_8 "1234");
 	r = client_say(&c, "5678" GET("/b"));
 	expect_counts(r, "REQUESTS RELAY_REQUESTS");
@@ -254,7 +234,7 @@ TEST_ROWS(later, "what is no request that may follow", later_rows)
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	if (row->before)
 		node_expect_text(&n, client_say(&c, row->before), row->before);
 	r = client_say(&c, row->text);
@@ -304,7 +284,7 @@ TEST_ROWS(place, "place of a packet", place_rows)
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	p = client_packet(&c, TCP_PSH | TCP_ACK, row->text, strlen(row->text));
 	p.seq += row->off;
 	r = client_run(&p);
@@ -322,15 +302,14 @@ TEST(many, "more requests in a packet than are read at once: the rest is repeate
 	struct result *r;
 	struct client c;
 	struct node n;
-	char bytes[2048];
 	int i;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	for (i = 0; i < 20; i++)
 		strcat(text, GET("/a"));
 	r = client_say(&c, text);
 	expect_counts(r, "REQUESTS*16 RELAY_REQUESTS*16");
-	expect_bytes("forwarded", bytes, node_gather(&n, r, bytes), text, 16 * one);
+	node_expect_segments(&n, r, text, 16 * one);
 	c.seq -= 4 * one;
 	r = client_say(&c, text + 16 * one);
 	expect_counts(r, "REQUESTS*4 RELAY_REQUESTS*4");
@@ -362,7 +341,7 @@ TEST_ROWS(forged, "packet of a backend that is not passed", forged_rows)
 	struct client c;
 	struct node n;
 
-	open_relay(&c, &n);
+	relay_open(&c, &n);
 	p = node_packet(&n, row->flags, "x", 1);
 	p.src = packet_addr(net_node_addr(row->id, false));
 	p.seq += row->seq_off;

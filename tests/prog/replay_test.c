@@ -10,17 +10,7 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define IDLE_US 500000
-
-static uint32_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
 
 /* A leg on backend 1 that took its last request `age_us` ago; both sides idle. */
 static void open_idle(struct client *c, struct node *n, bool v6, const char *text, uint32_t age_us)
@@ -31,7 +21,7 @@ static void open_idle(struct client *c, struct node *n, bool v6, const char *tex
 	node_open(n, 1, c, text);
 	node_reply(n, c, OK_5);
 	leg = peek_leg(c, 1);
-	leg.asked_us = now_us() - age_us;
+	leg.asked_us = peek_now() / 1000 - age_us;
 	peek_set_leg(c, 1, &leg);
 }
 

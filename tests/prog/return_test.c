@@ -5,23 +5,9 @@
  */
 #include <string.h>
 
+#include "family.h"
 #include "peek.h"
 #include "prog_node.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-struct family_row {
-	const char *name;
-	bool v6, has_ts;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false, true },
-	{ "IPv6", true, true },
-	{ "IPv4, no timestamps", false, false },
-	{ "IPv6, no timestamps", true, false },
-};
 
 /* A leg that was opened and has answered nothing yet. */
 static void open_one(struct client *c, struct node *n, bool v6)
@@ -30,7 +16,7 @@ static void open_one(struct client *c, struct node *n, bool v6)
 	node_open(n, 1, c, GET("/1/a"));
 }
 
-TEST_ROWS(translated, "response", family_rows)
+TEST_ROWS(translated, "response", family_ts_rows)
 {
 	const struct family_row *row = row_;
 	const struct packet *p;

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "download.h"
+#include "family.h"
 #include "peek.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 static void begin(bool v6)
 {
@@ -27,16 +26,6 @@ static bool is_recovering(void)
 {
 	return peek_flow(&download.c).flags & FLOW_RECOVERY;
 }
-
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false },
-	{ "IPv6", true },
-};
 
 /* RFC 6675, 5: the third segment behind the hole; then as far as the pipe has room. */
 TEST_ROWS(one_hole, "one hole: sent again once, when three segments behind it have arrived",
@@ -120,8 +109,7 @@ TEST_ROWS(early_retransmit, "nothing more to send", tail_rows)
 	const struct tail_row *row = row_;
 	int i;
 
-	room_object(SLOT_OWN, 1, "200 OK", row->body);
-	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	room_own_object(row->body);
 	download_expect(download_begin(false, GET("/own"), SLOT_OWN, false), row->segments);
 	for (i = 1; i < row->need; i++)
 		download_expect(DOWNLOAD_SACK(0, 1, 1 + i), 0);

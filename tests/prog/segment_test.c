@@ -9,8 +9,6 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define POST_20 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n"
 #define TEN "0123456789"
 
@@ -238,9 +236,7 @@ TEST_ROWS(probe_leg, "keep-alive probe, a leg is the destination: it answers", p
 	struct node n;
 	int i;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	for (i = 0; i < 2; i++) {
 		p = client_packet(&c, TCP_ACK, "x", row->len);
 		p.seq--;
@@ -260,9 +256,7 @@ TEST(before_base, "a component's request again when a leg has been resumed: no b
 	struct client c;
 	struct node n;
 
-	client_open(&c, false);
-	node_open(&n, 1, &c, GET("/1/a"));
-	node_reply(&n, &c, OK_5);
+	node_open_idle(&n, &c, false);
 	again = client_packet(&c, TCP_ACK, GET("/small"), strlen(GET("/small")));
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
 	node_expect_text(&n, client_say(&c, GET("/1/b")), GET("/1/b"));

@@ -8,21 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "draw.h"
 #include "peek.h"
 #include "prog_node.h"
+#include "stream.h"
 
 #define ROUNDS 60
 #define REQUESTS_MAX 3	 /* of one round, pipelined */
 #define TRIES 400	 /* packets of a round */
 #define LEGS 2		 /* backends 1 and 2 */
-#define STREAM 65536	 /* bytes of a round */
 #define KERNEL 0	 /* destination */
 #define SEGMENT_LEN 1400 /* at most */
-
-struct stream {
-	uint8_t bytes[STREAM];
-	size_t len;
-};
 
 struct request {
 	int to; /* KERNEL or backend */
@@ -40,7 +36,7 @@ struct peer {
 	struct node n;
 	bool is_open;
 	struct stream got; /* of this round; n.ack is behind its whole part */
-	uint8_t have[STREAM];
+	uint8_t have[STREAM_MAX];
 	uint32_t base; /* n.ack at the round's start */
 	struct stream wanted;
 	size_t sent; /* requests that it has answered in this round */
@@ -55,26 +51,11 @@ static struct round {
 	int n;
 } w;
 
-static uint64_t random_state;
 static uint64_t hits, requests;
-
-static uint32_t pick(uint32_t n)
-{
-	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (random_state >> 33) % n;
-}
-
-static void append(struct stream *s, const void *bytes, size_t len)
-{
-	if (s->len + len > STREAM)
-		check_die("a round of too many bytes");
-	memcpy(s->bytes + s->len, bytes, len);
-	s->len += len;
-}
 
 static size_t make_body(char *text, bool chunked)
 {
-	size_t len = pick(8) ? pick(300) : pick(5000), n = 0, i, part;
+	size_t len = draw(8) ? draw(300) : draw(5000), n = 0, i, part;
 
 	if (!chunked) {
 		n = sprintf(text, "Content-Length: %zu\r\n\r\n", len);
@@ -84,7 +65,7 @@ static size_t make_body(char *text, bool chunked)
 	}
 	n = sprintf(text, "Transfer-Encoding: chunked\r\n\r\n");
 	for (; len; len -= part) {
-		part = 1 + pick(len);
+		part = 1 + draw(len);
 		n += sprintf(text + n, "%zx\r\n", part);
 		for (i = 0; i < part; i++)
 			text[n++] = "0\r\n\r\nGET / HTTP/1.1"[(i + part) % 19];
@@ -97,14 +78,14 @@ static size_t make_body(char *text, bool chunked)
 static void add_request(void)
 {
 	static uint8_t answer[BODY_MAX];
-	static char text[STREAM];
+	static char text[STREAM_MAX];
 	struct request *q = &w.requests[w.n++];
-	int kind = pick(6);
-	uint32_t slot = pick(5) ? SLOT_SMALL : SLOT_BIG;
+	int kind = draw(6);
+	uint32_t slot = draw(5) ? SLOT_SMALL : SLOT_BIG;
 	size_t len, n;
 
 	q->is_sent = false;
-	q->to = kind < 2 ? KERNEL : 1 + (int)pick(LEGS);
+	q->to = kind < 2 ? KERNEL : 1 + (int)draw(LEGS);
 	if (q->to == KERNEL)
 		len = sprintf(text, "%s %s HTTP/1.1\r\nHost: a\r\nX: ", kind ? "GET" : "HEAD",
 			      slot == SLOT_BIG ? "/big" : "/small");
@@ -112,22 +93,22 @@ static void add_request(void)
 		len = sprintf(text,
 			      "%s /%d/p HTTP/1.1\r\nHost: a\r\nX: ", kind < 4 ? "GET" : "POST",
 			      q->to);
-	for (int i = pick(4) ? pick(60) : pick(3000); i; i--)
+	for (int i = draw(4) ? draw(60) : draw(3000); i; i--)
 		text[len++] = 'a' + i % 26;
 	len += sprintf(text + len, "\r\n");
 	if (q->to != KERNEL && kind >= 4)
 		len += make_body(text + len, kind == 5);
 	else
 		len += sprintf(text + len, "\r\n");
-	append(&w.out, text, len);
+	stream_put(&w.out, text, len);
 	q->end = w.out.len;
 	if (q->to == KERNEL) {
 		len = room_answer(slot, false, kind == 0, answer, sizeof(answer));
 		hits++;
 	} else {
-		append(&w.peers[q->to].wanted, text, len);
+		stream_put(&w.peers[q->to].wanted, text, len);
 		q->node_end = w.peers[q->to].wanted.len;
-		n = 4 + pick(1300);
+		n = 4 + draw(1300);
 		len = sprintf((char *)answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
 		while (n--)
 			answer[len++] = 'a' + (q->node_end + n) % 26;
@@ -135,7 +116,7 @@ static void add_request(void)
 	requests++;
 	q->answer = w.answers.bytes + w.answers.len;
 	q->answer_len = len;
-	append(&w.answers, answer, len);
+	stream_put(&w.answers, answer, len);
 	q->answer_end = w.answers.len;
 }
 
@@ -149,14 +130,14 @@ static void client_receive(const struct packet *p)
 	if ((int32_t)(p->ack - w.una) > 0)
 		w.una = p->ack;
 	if (w.una - w.base_out > w.out.len)
-		check_fail("acknowledged to the client: %u bytes of %zu", w.una - w.base_out,
+		check_fail("acknowledged to the client: %u bytes of %u", w.una - w.base_out,
 			   w.out.len);
 	if (!p->len)
 		return;
 	if (p->seq - w.c.ack > 1 << 20) /* seen before, perhaps of an earlier round */
 		return;
 	if (at + p->len > w.answers.len)
-		check_fail("bytes to the client: up to %u of %zu", at + p->len, w.answers.len);
+		check_fail("bytes to the client: up to %u of %u", at + p->len, w.answers.len);
 	expect_bytes("to the client", p->payload, p->len, w.answers.bytes + at, p->len);
 	if (p->seq == w.c.ack)
 		w.c.ack += p->len;
@@ -181,7 +162,7 @@ static void node_receive(int id, const struct packet *p)
 		if ((int32_t)(p->seq + i - peer->n.ack) < 0)
 			continue; /* its TCP has acknowledged that position: nobody looks at it */
 		if (at >= peer->wanted.len || p->payload[i] != peer->wanted.bytes[at])
-			check_fail("byte %u to backend %d is wrong (of %zu)", at, id,
+			check_fail("byte %u to backend %d is wrong (of %u)", at, id,
 				   peer->wanted.len);
 		peer->have[at] = 1;
 	}
@@ -191,21 +172,15 @@ static void node_receive(int id, const struct packet *p)
 
 static void take_result(const struct result *r)
 {
-	int i, dev;
+	const struct packet *p;
+	enum net_dev dev;
+	int i;
 
-	for (i = 0; i <= r->n_clones; i++) {
-		const struct packet *p = i < r->n_clones ? &r->clones[i].packet : &r->packet;
-
-		if (i == r->n_clones && r->verdict == DROP)
-			return;
-		if (i == r->n_clones)
-			expect_verdict(r, REDIRECT);
-		if (pick(14) == 0)
+	if (r->verdict != DROP)
+		expect_verdict(r, REDIRECT);
+	for (i = 0; (p = run_leaving(r, i, &dev)); i++) {
+		if (draw(14) == 0)
 			continue; /* lost */
-		dev = i < r->n_clones ? r->clones[i].dev : NET_UPLINK;
-		if (i == r->n_clones)
-			while (net_ifindex(dev) != r->out_ifindex)
-				dev++;
 		if (dev == NET_UPLINK)
 			client_receive(p);
 		else
@@ -216,7 +191,7 @@ static void take_result(const struct result *r)
 /* Its timer: all of the answer again, or the end of it. */
 static void node_repeat(struct node *n, const struct request *q)
 {
-	uint32_t skip = pick(3) ? 0 : pick(q->answer_len);
+	uint32_t skip = draw(3) ? 0 : draw(q->answer_len);
 	struct packet p = node_packet(n, TCP_PSH | TCP_ACK, q->answer + skip, q->answer_len - skip);
 
 	p.seq = q->seq + skip;
@@ -232,14 +207,14 @@ static void nodes_act(void)
 		struct peer *peer = &w.peers[id];
 		size_t got = peer->is_open ? peer->n.ack - peer->base : 0, nth = 0;
 
-		if (got && pick(3) == 0)
+		if (got && draw(3) == 0)
 			take_result(node_ack(&peer->n));
 		for (i = 0; i < w.n; i++) {
 			struct request *q = &w.requests[i];
 
 			if (q->to != id)
 				continue;
-			if (q->is_sent && w.c.ack - w.base_in < q->answer_end && pick(4) == 0)
+			if (q->is_sent && w.c.ack - w.base_in < q->answer_end && draw(4) == 0)
 				node_repeat(&peer->n, q);
 			if (nth++ < peer->sent || q->node_end > got)
 				continue;
@@ -254,13 +229,13 @@ static void nodes_act(void)
 
 static void send_piece(const struct packet *p)
 {
-	struct result *r = pick(4) ? client_run(p) : client_run_as_is(p);
+	struct result *r = draw(4) ? client_run(p) : client_run_as_is(p);
 
 	hits -= r->counts[STAT_HIT];
 	requests -= r->counts[STAT_REQUESTS];
 	take_result(r);
 	nodes_act();
-	if (pick(2))
+	if (draw(2))
 		take_result(client_ack(&w.c));
 	run_forget();
 }
@@ -281,19 +256,19 @@ static int make_flight(struct packet *flight, int max)
 	int n = 0, i, j;
 
 	while (at < w.out.len && n < max) {
-		end = at + 1 + pick(pick(3) ? 40 : SEGMENT_LEN);
+		end = at + 1 + draw(draw(3) ? 40 : SEGMENT_LEN);
 		if (end > w.out.len || (end - at < SEGMENT_LEN / 2 && n > max - 12))
 			end = at + SEGMENT_LEN < w.out.len ? at + SEGMENT_LEN : w.out.len;
-		from = pick(4) ? at : at - pick(at + 1 < 50 ? at + 1 : 50);
+		from = draw(4) ? at : at - draw(at + 1 < 50 ? at + 1 : 50);
 		flight[n++] = piece(from, end);
-		if (pick(5) == 0 && n < max)
+		if (draw(5) == 0 && n < max)
 			flight[n++] = piece(from, end);
 		at = end;
 	}
-	for (i = 0; i < n && pick(3); i++) { /* neighbours overtake each other */
+	for (i = 0; i < n && draw(3); i++) { /* neighbours overtake each other */
 		struct packet p = flight[i];
 
-		j = i + (int)pick(4);
+		j = i + (int)draw(4);
 		if (j >= n)
 			continue;
 		flight[i] = flight[j];
@@ -318,7 +293,7 @@ static void begin_round(void)
 		peer->base = peer->n.ack;
 		peer->sent = 0;
 	}
-	for (i = pick(2) ? 1 : 1 + pick(REQUESTS_MAX); i; i--)
+	for (i = draw(2) ? 1 : 1 + draw(REQUESTS_MAX); i; i--)
 		add_request();
 }
 
@@ -330,7 +305,7 @@ static void play_round(void)
 
 	for (i = 0; i < n; i++) {
 		check_step("round packet %d", i);
-		if (pick(12))
+		if (draw(12))
 			send_piece(&flight[i]);
 	}
 	for (; i < TRIES; i++) { /* the timer: from what is acknowledged on */
@@ -344,7 +319,7 @@ static void play_round(void)
 			nodes_act();
 			continue;
 		}
-		end = at + 1 + pick(SEGMENT_LEN);
+		end = at + 1 + draw(SEGMENT_LEN);
 		if (end > w.out.len || i > n + 30)
 			end = at + SEGMENT_LEN < w.out.len ? at + SEGMENT_LEN : w.out.len;
 		flight[0] = piece(at, end);
@@ -353,9 +328,9 @@ static void play_round(void)
 	EXPECT(w.c.ack - w.base_in, w.answers.len);
 	w.c.seq = w.base_out + w.out.len;
 	take_result(client_ack(&w.c)); /* the last ACK */
-	for (i = pick(4); i; i--) {    /* and duplicates that are late */
-		at = pick(w.out.len);
-		end = at + 1 + pick(SEGMENT_LEN);
+	for (i = draw(4); i; i--) {    /* and duplicates that are late */
+		at = draw(w.out.len);
+		end = at + 1 + draw(SEGMENT_LEN);
 		flight[0] = piece(at, end < w.out.len ? end : w.out.len);
 		send_piece(&flight[0]);
 	}
@@ -393,7 +368,7 @@ TEST_ROWS(shuffled, "shuffled requests", seed_rows)
 
 	memset(&w, 0, sizeof(w));
 	hits = requests = 0;
-	random_state = seed;
+	draw_seed(seed);
 	client_init(&w.c, row->v6);
 	room_serve_kicks(false); /* else lost tails would wait for timers */
 	client_connect_near(&w.c, seed % 3 ? 0xffffc000 : 0x10000000,

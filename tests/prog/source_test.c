@@ -107,11 +107,9 @@ TEST(relayed, "beyond the limit, and no route restricts: relayed")
 TEST(own_idle, "an idle flow of the same source gives way, no other")
 {
 	struct client c[LIMIT + 2];
-	struct settings settings = room_settings();
 	int i;
 
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
+	room_one_bucket();
 	limit(LIMIT);
 	try_open(&c[0], false, "10.80.0.3"); /* idle, but another's */
 	for (i = 1; i <= LIMIT; i++) {
@@ -282,11 +280,9 @@ TEST(alive, "what goes on in a flow does not change the count")
 TEST(reclaimed, "an entry that still counts is taken by another: it counts no longer")
 {
 	struct client c[FLOW_WAYS + 1];
-	struct settings settings = room_settings();
 	int i;
 
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
+	room_one_bucket();
 	limit(100);
 	for (i = 0; i < FLOW_WAYS; i++)
 		try_open(&c[i], false, "10.80.0.2");

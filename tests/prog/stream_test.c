@@ -8,8 +8,6 @@
 #include "download.h"
 #include "peek.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-
 struct family_row {
 	const char *name;
 	bool v6, has_ts;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "conn.h"
+#include "family.h"
 #include "peek.h"
 
 #define BATCH 4 /* connections that are open at once: their legs fit into one bucket */
@@ -296,16 +297,6 @@ static void expect_legs(const struct conn *k)
 	}
 }
 
-struct family_row {
-	const char *name;
-	bool v6;
-};
-
-static const struct family_row family_rows[] = {
-	{ "IPv4", false },
-	{ "IPv6", true },
-};
-
 TEST_ROWS(two_cpus, "two CPUs on the same flow, all the time", family_rows)
 {
 	static enum { UNKNOWN, ONE, TWO } cpus;
@@ -320,8 +311,7 @@ TEST_ROWS(two_cpus, "two CPUs on the same flow, all the time", family_rows)
 		return;
 	}
 	is_v6 = row->v6;
-	room_object(SLOT_OWN, 1, "200 OK", 4000);
-	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+	room_own_object(4000);
 	room_exact(ROOM_ANY, "/1/again", room_to_pool(POOL_1));
 	for (n = 0; n < BATCHES && (n < BATCHES_MIN || peek_now() < until); n++) {
 		run_forget();

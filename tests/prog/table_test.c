@@ -8,17 +8,6 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-static void one_bucket(void)
-{
-	struct settings settings = room_settings();
-
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
-}
-
 #define A_MOMENT 2 /* 134 ms of the coarse clock: not silent yet */
 
 /* What a flow is made to be: from the first that gives way to the last. */
@@ -90,6 +79,17 @@ static void make_kind(const struct client *c, enum kind kind)
 	peek_set_flow(c, &f);
 }
 
+/* Ways from `first` on. */
+static void open_all(struct client *c, int first, enum kind kind)
+{
+	int i;
+
+	for (i = first; i < FLOW_WAYS; i++) {
+		client_open(&c[i], false);
+		make_kind(&c[i], kind);
+	}
+}
+
 struct evict_row {
 	const char *name;
 	enum kind kinds[FLOW_WAYS];
@@ -139,7 +139,7 @@ TEST_ROWS(evict, "full bucket", evict_rows)
 	struct result *r;
 	int i;
 
-	one_bucket();
+	room_one_bucket();
 	for (i = 0; i < FLOW_WAYS; i++)
 		client_open(&c[i], i & 1);
 	for (i = 0; i < FLOW_WAYS; i++)
@@ -161,13 +161,9 @@ TEST(full_503, "no room for a flow: the request gets 503, and no flow")
 	struct client c[FLOW_WAYS], last;
 	struct packet first;
 	struct result *r;
-	int i;
 
-	one_bucket();
-	for (i = 0; i < FLOW_WAYS; i++) {
-		client_open(&c[i], false);
-		make_kind(&c[i], AWAITING);
-	}
+	room_one_bucket();
+	open_all(c, 0, AWAITING);
 	client_init(&last, true);
 	client_syn(&last);
 	expect_counts(client_ack(&last), "FLOW_FULL");
@@ -185,13 +181,9 @@ TEST(full_again, "a connection that was refused is taken when there is room")
 {
 	struct client c[FLOW_WAYS], last;
 	struct packet first;
-	int i;
 
-	one_bucket();
-	for (i = 0; i < FLOW_WAYS; i++) {
-		client_open(&c[i], false);
-		make_kind(&c[i], AWAITING);
-	}
+	room_one_bucket();
+	open_all(c, 0, AWAITING);
 	client_init(&last, false);
 	client_syn(&last);
 	first = client_packet(&last, TCP_ACK, NULL, 0);
@@ -214,15 +206,12 @@ TEST(evicted_client, "the client of an evicted flow gets a RST")
 {
 	struct client c[FLOW_WAYS + 1];
 	struct result *r;
-	int i;
 
-	one_bucket();
+	room_one_bucket();
 	client_open(&c[0], false);
 	client_expect_object(&c[0], client_say(&c[0], GET("/small")), SLOT_SMALL, false, false);
-	for (i = 1; i < FLOW_WAYS; i++)
-		client_open(&c[i], false);
-	for (i = 0; i < FLOW_WAYS; i++)
-		make_kind(&c[i], i ? IDLE : IDLE_OLD);
+	make_kind(&c[0], IDLE_OLD);
+	open_all(c, 1, IDLE);
 	open_evicting(&c[FLOW_WAYS]);
 	r = client_say(&c[0], GET("/small"));
 	expect_counts(r, "COOKIE_BAD RST_SENT");
@@ -237,17 +226,11 @@ TEST(evicted_leg, "a leg of an evicted flow: its backend gets a RST")
 	struct client c[FLOW_WAYS + 1];
 	struct result *r;
 	struct node n;
-	int i;
 
-	one_bucket();
-	client_open(&c[0], false);
-	node_open(&n, 1, &c[0], GET("/1/a"));
-	node_reply(&n, &c[0], OK_5);
+	room_one_bucket();
+	node_open_idle(&n, &c[0], false);
 	make_kind(&c[0], IDLE_OLD);
-	for (i = 1; i < FLOW_WAYS; i++) {
-		client_open(&c[i], false);
-		make_kind(&c[i], IDLE);
-	}
+	open_all(c, 1, IDLE);
 	open_evicting(&c[FLOW_WAYS]);
 	r = node_say(&n, OK_5);
 	EXPECT(expect_out(r, NET_NODE1)->flags, TCP_RST);
@@ -304,13 +287,9 @@ TEST_ROWS(timeout, "timeout", timeout_rows)
 TEST(same_tuple, "the tombstone of the same tuple is used before all others")
 {
 	struct client c[FLOW_WAYS];
-	int i;
 
-	one_bucket();
-	for (i = 0; i < FLOW_WAYS; i++) {
-		client_open(&c[i], false);
-		make_kind(&c[i], TOMBSTONE);
-	}
+	room_one_bucket();
+	open_all(c, 0, TOMBSTONE);
 	c[5].seq += 100000;
 	client_connect(&c[5]);
 	EXPECT(peek_flow_slot(&c[5]), 5);
@@ -323,7 +302,7 @@ TEST(generation, "nothing of the flow before is left in a slot that is used agai
 	struct client old, c;
 	struct flow f;
 
-	one_bucket();
+	room_one_bucket();
 	client_open(&old, false);
 	client_say(&old, GET("/huge"));
 	f = peek_flow(&old);

@@ -8,7 +8,6 @@
 #include "download.h"
 #include "peek.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define GET_CLOSE "GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 #define UNIT (1ULL << RTT_SHIFT)
 #define MS 1000000ULL

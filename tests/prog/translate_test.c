@@ -9,8 +9,6 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define OK_BIG "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 #define POST_BIG "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
 

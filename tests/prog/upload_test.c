@@ -9,11 +9,9 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST_10 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 #define POST_100 "POST /1/p HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
 #define POST_CHUNKED "POST /1/p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define TEN "0123456789"
 
 TEST(body_one, "POST with its body in the same packet, then a component")

@@ -11,8 +11,6 @@
 #include "prog_node.h"
 #include "wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 #define GSO_SIZE 1448
 #define BODY 40000
 

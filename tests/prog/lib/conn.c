@@ -119,14 +119,6 @@ void job_request_again(struct job *job, const struct conn *k)
 	job_packet(job, UPLINK_INGRESS, &k->request, NET_UPLINK);
 }
 
-void stream_put(struct stream *s, const void *bytes, size_t len)
-{
-	if (s->len + len > sizeof(s->bytes))
-		check_die("a stream is too long");
-	memcpy(s->bytes + s->len, bytes, len);
-	s->len += len;
-}
-
 void conn_asks(struct conn *k, int id)
 {
 	struct leg_side *leg = &k->legs[id];

@@ -8,15 +8,7 @@
 
 #include "pair.h"
 #include "prog_node.h"
-
-#define STREAM_MAX 16384
-
-/* What the script has made one side say, and how far the other may have seen it. */
-struct stream {
-	uint32_t start; /* seq of the first byte */
-	uint32_t len;
-	uint8_t bytes[STREAM_MAX];
-};
+#include "stream.h"
 
 struct leg_side {
 	struct node node;
@@ -28,16 +20,13 @@ struct leg_side {
 
 struct conn {
 	struct client c;
-	struct stream to_client; /* from the byte behind the SYN-ACK on */
+	struct stream to_client; /* what it may have seen, from the byte behind the SYN-ACK on */
 	uint32_t req_start;	 /* the client's first byte */
 	uint32_t req_end;	 /* behind the last one that it has sent */
 	struct leg_side legs[3]; /* by backend */
 	struct packet request;
 	char text[256];
 };
-
-/* Appends what its sender will say. */
-void stream_put(struct stream *s, const void *bytes, size_t len);
 
 /* Whatever leaves the gateway, by whatever way: it must be a part of one of the streams. Packets of
  * other connections are not looked at. `where` goes into messages. */

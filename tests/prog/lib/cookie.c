@@ -5,9 +5,8 @@
  */
 #include <arpa/inet.h>
 #include <string.h>
-#include <time.h>
 
-#include "prog_client.h"
+#include "peek.h"
 
 #define CLOCK_SHIFT 34
 
@@ -78,17 +77,9 @@ uint32_t cookie_of(const struct client *c, uint32_t isn, uint32_t clock, uint8_t
 	return (uint32_t)siphash24(key->key, words, n) << 16 | (without_isn & 0xff) << 8 | bits;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 uint32_t cookie_clock(void)
 {
-	return now_ns() >> CLOCK_SHIFT;
+	return peek_now() >> CLOCK_SHIFT;
 }
 
 struct cookie_key cookie_key(int generation)
@@ -105,7 +96,7 @@ void room_set_cookie_keys(int generation, uint64_t age_ns)
 
 	memcpy(keys.key[generation & 1], current.key, sizeof(current.key));
 	memcpy(keys.key[!(generation & 1)], old.key, sizeof(old.key));
-	keys.rotated_ns = now_ns() - age_ns;
+	keys.rotated_ns = peek_now() - age_ns;
 	room_map_update("cookie_keys", &zero, &keys);
 }
 

@@ -196,6 +196,13 @@ static const char *parse_option(const uint8_t *option, uint8_t len, struct packe
 	return "an option that nobody sent";
 }
 
+static bool any_option;
+
+void packet_expect_any_option(bool is_any)
+{
+	any_option = is_any;
+}
+
 static const char *parse_options(struct packet *p)
 {
 	const char *complaint;
@@ -214,7 +221,7 @@ static const char *parse_options(struct packet *p)
 		if (len < 2 || off + len > p->options_len)
 			return "option's length";
 		complaint = parse_option(p->options + off, len, p);
-		if (complaint)
+		if (complaint && !any_option)
 			return complaint;
 	}
 	return NULL;

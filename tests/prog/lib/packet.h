@@ -68,6 +68,9 @@ void packet_seal(uint8_t *frame, size_t len);
 uint32_t packet_sum(const uint8_t *bytes, size_t len, uint32_t sum);
 uint16_t packet_fold(uint32_t sum);
 
+/* Options that no test puts into packets are no fault from now on; their lengths must still fit. */
+void packet_expect_any_option(bool is_any);
+
 /* NULL, or what is wrong with the frame. p->payload points into it. */
 const char *packet_parse(const uint8_t *frame, size_t len, struct packet *p);
 

@@ -13,11 +13,10 @@
 
 #include "check.h"
 #include "pair.h"
-#include "room.h"
 
 #define SPINS 2000 /* then the other's CPU is busy with something else */
 
-static int fds[RUN_PROGRAMS], n_jobs;
+static int n_jobs;
 static struct job *lists[2];
 static atomic_int arrived[2];
 static pthread_barrier_t barrier;
@@ -43,7 +42,7 @@ void job_run(struct job *job)
 
 	if (job->program == RUN_PROGRAMS)
 		return;
-	if (bpf_prog_test_run_opts(fds[job->program], &opts))
+	if (bpf_prog_test_run_opts(run_program_fd(job->program), &opts))
 		check_die("bpf_prog_test_run: %s", strerror(errno));
 	job->verdict = (int)opts.retval;
 	job->out_len = opts.data_size_out;
@@ -76,16 +75,11 @@ static void *work(void *arg)
 
 bool pair_start(void)
 {
-	static const char *const names[RUN_PROGRAMS] = { "uplink_ingress", "uplink_egress",
-							 "backend_return", "backend_accept",
-							 "kick" };
 	pthread_attr_t attr;
 	pthread_t thread;
 	cpu_set_t one;
 	int cpu, n = 0;
 
-	for (cpu = 0; cpu < RUN_PROGRAMS; cpu++)
-		fds[cpu] = room_program(names[cpu]);
 	pthread_barrier_init(&barrier, NULL, 3);
 	for (cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++) {
 		CPU_ZERO(&one);

@@ -15,6 +15,8 @@
 #define CLIENT_VIP_PORT 80
 #define CLIENT_NO_WSCALE -1
 
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
 struct client {
 	bool v6, has_ts, sack_ok;
 	int wscale;   /* or CLIENT_NO_WSCALE */

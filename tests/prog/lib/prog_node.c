@@ -2,6 +2,7 @@
 /*
  * A backend's side of a leg.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "prog_node.h"
@@ -131,29 +132,32 @@ void node_reply(struct node *n, struct client *c, const char *text)
 	node_expect_text(n, client_ack(c), "");
 }
 
-/* Clones, then the packet itself, to a backend: their bytes are put together. */
-size_t node_gather(struct node *n, const struct result *r, char *bytes)
+/* One of several segments: `bytes` get its payload. Returns its length. */
+static size_t take_segment(struct node *n, const struct packet *p, char *bytes)
 {
-	size_t len = 0;
+	node_expect(n, p);
+	EXPECT_TRUE(p->len <= MSS_MIN);
+	memcpy(bytes, p->payload, p->len);
+	return p->len;
+}
+
+void node_expect_segments(struct node *n, const struct result *r, const char *text, size_t len)
+{
+	static char bytes[(RUN_CLONES + 1) * MSS_MIN];
+	size_t at = 0;
 	int i;
 
 	for (i = 0; i < r->n_clones; i++) {
 		EXPECT(r->clones[i].dev, n->id);
-		node_expect(n, &r->clones[i].packet);
-		memcpy(bytes + len, r->clones[i].packet.payload, r->clones[i].packet.len);
-		len += r->clones[i].packet.len;
-		EXPECT_TRUE(r->clones[i].packet.len <= MSS_MIN);
+		at += take_segment(n, &r->clones[i].packet, bytes + at);
 	}
-	node_expect(n, expect_out(r, n->id));
-	EXPECT_TRUE(r->packet.len <= MSS_MIN);
+	at += take_segment(n, expect_out(r, n->id), bytes + at);
 	EXPECT_TRUE(r->packet.flags & TCP_PSH);
-	memcpy(bytes + len, r->packet.payload, r->packet.len);
-	return len + r->packet.len;
+	expect_bytes("to the backend", bytes, at, text, len);
 }
 
-/* The opening packet of a leg that begins at the client's `seq`. */
 void node_expect_opening(struct node *n, const struct client *c, int id, uint32_t seq,
-			 const struct result *r)
+			 const struct result *r, const char *text, size_t len)
 {
 	struct packet opening = r->n_clones ? r->clones[0].packet : r->packet;
 
@@ -161,4 +165,37 @@ void node_expect_opening(struct node *n, const struct client *c, int id, uint32_
 	opening.len = 0;
 	node_accept(n, id, &opening);
 	EXPECT(n->seq, c->ack);
+	node_expect_segments(n, r, text, len);
+}
+
+void node_open_idle(struct node *n, struct client *c, bool v6)
+{
+	client_open(c, v6);
+	node_open(n, 1, c, GET("/1/a"));
+	node_reply(n, c, OK_5);
+}
+
+struct packet node_hand_over(struct node *n, struct client *c, const char *text)
+{
+	struct backend_addr_key key = { .addr = c->vip, .port = htons(NET_NODE_PORT) };
+	struct packet p = client_packet(c, TCP_PSH | TCP_ACK, text, strlen(text));
+	uint32_t id = 1;
+
+	room_map_update("backend_addrs", &key, &id);
+	node_open(n, id, c, text);
+	p.dst = c->vip;
+	p.dport = NET_NODE_PORT;
+	memcpy(p.mac_dst, net_peer_mac(NET_NODE1), 6);
+	memcpy(p.mac_src, net_mac(NET_NODE1), 6);
+	return p;
+}
+
+struct result *node_refuse(const struct packet *opening, enum net_dev dev)
+{
+	struct packet p = *opening;
+
+	memcpy(p.mac_dst, net_mac(dev), 6);
+	memcpy(p.mac_src, net_peer_mac(dev), 6);
+	p.options_len = p.has_ts ? 12 : 0;
+	return run_packet(BACKEND_RETURN, &p, dev);
 }

@@ -8,6 +8,8 @@
 
 #include "prog_client.h"
 
+#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
 struct node {
 	int id; /* backend 1 to 5, also its device */
 	bool v6, has_ts;
@@ -26,6 +28,9 @@ void node_accept(struct node *n, int id, const struct packet *opening);
  * bytes are checked.
  */
 void node_open(struct node *n, int id, struct client *c, const char *text);
+
+/* A client connects, asks backend 1 for /1/a and gets OK_5: the leg is idle. */
+void node_open_idle(struct node *n, struct client *c, bool v6);
 
 struct packet node_packet(struct node *n, uint8_t flags, const void *payload, size_t len);
 
@@ -49,11 +54,20 @@ void node_expect_text(struct node *n, const struct result *r, const char *text);
  */
 void node_reply(struct node *n, struct client *c, const char *text);
 
-/* Joins the bytes of all segments of a run that go to the backend: clones, then the packet. */
-size_t node_gather(struct node *n, const struct result *r, char *bytes);
+/* The segments of a run that go to the backend, clones, then the packet, are these bytes. */
+void node_expect_segments(struct node *n, const struct result *r, const char *text, size_t len);
 
-/* The first segment of such a run opens a leg at the client's `seq`; its bytes are not counted. */
+/* The same, and the first of them opens a leg at the client's `seq`. */
 void node_expect_opening(struct node *n, const struct client *c, int id, uint32_t seq,
-			 const struct result *r);
+			 const struct result *r, const char *text, size_t len);
+
+/*
+ * node_open() for backend 1. Returns the packet that opens the leg as backend_accept gets it, at
+ * the VIP's address, which is local here: the same netns serves as the backend's.
+ */
+struct packet node_hand_over(struct node *n, struct client *c, const char *text);
+
+/* The opening packet comes back through `dev` as backend_accept sends it: as it was. */
+struct result *node_refuse(const struct packet *opening, enum net_dev dev);
 
 #endif

@@ -20,13 +20,11 @@ void relay_allow(bool is_allowed)
 
 void relay_setup(uint32_t pool)
 {
-	struct settings settings = room_settings();
 	struct client c;
 	struct flow f;
 	int i;
 
-	settings.flow_mask = 0;
-	room_set_settings(&settings);
+	room_one_bucket();
 	room_default_pool(pool);
 	for (i = 0; i < FLOW_WAYS; i++) {
 		client_open(&c, i & 1);
@@ -54,6 +52,14 @@ void relay_handshake(struct client *c)
 	client_init(c, false);
 	client_syn(c);
 	expect_counts(client_ack(c), "FLOW_FULL");
+}
+
+void relay_open(struct client *c, struct node *n)
+{
+	relay_setup(POOL_1);
+	relay_handshake(c);
+	node_open(n, 1, c, GET("/a"));
+	node_reply(n, c, OK_5);
 }
 
 int relay_flow(const struct client *c)

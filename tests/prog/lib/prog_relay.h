@@ -5,10 +5,7 @@
 #ifndef PROG_RELAY_H
 #define PROG_RELAY_H
 
-#include "prog_client.h"
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
-#define OK_5 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#include "prog_node.h"
 
 /* All flows are in one bucket, which is full of busy ones; relays go to `pool`. */
 void relay_setup(uint32_t pool);
@@ -21,6 +18,9 @@ void relay_trust_client(void);
 
 /* An IPv4 client, connected as far as it knows. */
 void relay_handshake(struct client *c);
+
+/* relay_setup() for backend 1, and a relay to it that is open, between requests. */
+void relay_open(struct client *c, struct node *n);
 
 /* Slot of the client's flow, or -1. */
 int relay_flow(const struct client *c);

@@ -95,6 +95,11 @@ void run_setup(void)
 		check_die("no memory");
 }
 
+int run_program_fd(enum run_program program)
+{
+	return program_fds[program];
+}
+
 static void read_counters(uint64_t *sums)
 {
 	static uint32_t keys[STAT_COUNT];
@@ -266,6 +271,20 @@ void expect_counts(const struct result *r, const char *names)
 	if (memcmp(wanted, r->counts, sizeof(wanted)))
 		check_fail("counters: expected %s, actual %s", names[0] ? names : "none",
 			   counts_text(r));
+}
+
+const struct packet *run_leaving(const struct result *r, int i, enum net_dev *dev)
+{
+	if (i < r->n_clones) {
+		*dev = r->clones[i].dev;
+		return &r->clones[i].packet;
+	}
+	if (i > r->n_clones || r->verdict != REDIRECT)
+		return NULL;
+	for (*dev = 0; *dev < NET_DEVS; ++*dev)
+		if (r->out_ifindex == net_ifindex(*dev))
+			return &r->packet;
+	check_fail("device out: expected one of the gateway's, actual %u", r->out_ifindex);
 }
 
 void expect_no_clones(const struct result *r)

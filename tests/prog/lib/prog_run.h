@@ -47,6 +47,8 @@ struct result {
 /* Opens the programs by name; the object is loaded by room.c. */
 void run_setup(void);
 
+int run_program_fd(enum run_program program);
+
 /* Invalidates every result. */
 void run_forget(void);
 
@@ -59,6 +61,12 @@ struct result *run_kick(uint32_t slot, uint32_t gen, bool v6);
 
 /* run_packet() with another skb->gso_segs than 0: locally sent TCP has 1. */
 void run_set_gso_segs(uint32_t gso_segs);
+
+/*
+ * What leaves by a device, in order: clones, then the packet if the verdict is REDIRECT. NULL:
+ * there is no packet number `i`.
+ */
+const struct packet *run_leaving(const struct result *r, int i, enum net_dev *dev);
 
 void expect_verdict(const struct result *r, int verdict);
 

@@ -77,6 +77,14 @@ void room_set_settings(const struct settings *settings)
 	room_map_update("settings", &zero, settings);
 }
 
+void room_one_bucket(void)
+{
+	struct settings settings = room_settings();
+
+	settings.flow_mask = 0;
+	room_set_settings(&settings);
+}
+
 static void reset_settings(void)
 {
 	struct settings settings = {

@@ -79,6 +79,9 @@ void room_map_delete(const char *name, const void *key);
 struct settings room_settings(void);
 void room_set_settings(const struct settings *settings);
 
+/* All flows are in one bucket. */
+void room_one_bucket(void);
+
 /* Both VIPs' default pool; POOL_NONE: none. */
 void room_default_pool(uint32_t pool);
 
@@ -99,6 +102,8 @@ void room_uplink_mtu(uint32_t mtu);
 
 /* An object with a body of `body_len` bytes of room_pattern(), in free memory of the region. */
 void room_object(uint32_t slot, uint32_t gen, const char *status, uint32_t body_len);
+/* SLOT_OWN with such a body, at /own. */
+void room_own_object(uint32_t body_len);
 void room_set_object_gen(uint32_t slot, uint32_t gen);
 
 /* The bytes that the client of an object must get. Returns their number. */

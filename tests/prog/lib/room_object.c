@@ -69,6 +69,12 @@ void room_object(uint32_t slot, uint32_t gen, const char *status, uint32_t body_
 	room_map_update("objects", &slot, o);
 }
 
+void room_own_object(uint32_t body_len)
+{
+	room_object(SLOT_OWN, 1, "200 OK", body_len);
+	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+}
+
 void room_set_object_gen(uint32_t slot, uint32_t gen)
 {
 	contents[slot].gen = gen;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "socket.h"
 
 #define SOCKETS_MAX 16
+#define WAIT_MS 2000
 
 static int sockets[SOCKETS_MAX], n_sockets;
 
@@ -63,15 +65,47 @@ int socket_listen(bool v6, uint16_t port, int backlog)
 	return keep(fd);
 }
 
-void socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
-		      const struct ip_addr *peer, uint16_t peer_port)
+static void expect_readable(const char *what, int fd)
 {
-	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	if (poll(&wait, 1, WAIT_MS) != 1)
+		check_fail("%s: expected one, actual none", what);
+}
+
+int socket_take_child(int listener, const char *text, struct tcp_info *info)
+{
+	socklen_t len = sizeof(*info);
+	char bytes[256];
+	ssize_t n;
+	int fd;
+
+	expect_readable("connection", listener);
+	fd = accept(listener, NULL, NULL);
+	expect_readable("request", fd);
+	n = recv(fd, bytes, sizeof(bytes), 0);
+	if (info && getsockopt(fd, SOL_TCP, TCP_INFO, info, &len))
+		check_die("TCP_INFO: %s", strerror(errno));
+	expect_bytes("request", bytes, n < 0 ? 0 : n, text, strlen(text));
+	return fd;
+}
+
+void socket_expect_child(int listener, const char *text, struct tcp_info *info)
+{
+	close(socket_take_child(listener, text, info));
+}
+
+void socket_connected(bool v6, const struct ip_addr *local, uint16_t local_port,
+		      const struct ip_addr *peer, uint16_t peer_port, uint32_t rcv_nxt)
+{
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1, queue = TCP_RECV_QUEUE;
 	struct sockaddr_storage from, to;
 	socklen_t len = fill(&from, v6, local, local_port);
 
 	fill(&to, v6, peer, peer_port);
 	if (fd < 0 || setsockopt(fd, SOL_TCP, TCP_REPAIR, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) ||
+	    setsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &rcv_nxt, sizeof(rcv_nxt)) ||
 	    bind(fd, (void *)&from, len) || connect(fd, (void *)&to, len))
 		check_die("socket by TCP_REPAIR: %s", strerror(errno));
 	keep(fd);

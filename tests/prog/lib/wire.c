@@ -28,14 +28,11 @@ static int links[LINKS_MAX], n_links, receive_fd = -1, send_fd = -1;
 
 void wire_attach(enum run_program program, enum net_dev dev, bool peer)
 {
-	static const char *const names[RUN_PROGRAMS] = { "uplink_ingress", "uplink_egress",
-							 "backend_return", "backend_accept",
-							 "kick" };
 	uint32_t ifindex = peer ? net_peer_ifindex(dev) : net_ifindex(dev);
-	int fd = bpf_link_create(room_program(names[program]), ifindex, ATTACH_TCX_INGRESS, NULL);
+	int fd = bpf_link_create(run_program_fd(program), ifindex, ATTACH_TCX_INGRESS, NULL);
 
 	if (fd < 0 || n_links == LINKS_MAX)
-		check_die("cannot attach %s: %s", names[program], strerror(errno));
+		check_die("cannot attach program %d: %s", program, strerror(errno));
 	links[n_links++] = fd;
 }
 
