@@ -92,13 +92,21 @@ void download_expect_segments(const struct result *r, const int *segments, int n
 	EXPECT(r->n_clones, n);
 }
 
+/* What fills a hole is the latest transmission (RFC 7323, 4.3): its timestamp comes back. */
+static void move_ack(uint32_t ack)
+{
+	if (ack != download.c.ack)
+		download.c.tsecr = peek_now() / 1000000;
+	download.c.ack = ack;
+}
+
 struct result *download_sack(int segment, const int *edges, int n)
 {
 	struct packet p;
 	uint32_t seqs[8];
 	int i;
 
-	download.c.ack = download.first + segment * download.mss;
+	move_ack(download.first + segment * download.mss);
 	p = client_packet(&download.c, TCP_ACK, NULL, 0);
 	for (i = 0; i < n; i++)
 		seqs[i] = download.first + edges[i] * (int)download.mss;
@@ -115,6 +123,16 @@ void download_open_without_sack(bool v6)
 
 struct result *download_ack(uint32_t offset)
 {
+	move_ack(download.first + offset);
+	return client_ack(&download.c);
+}
+
+struct result *download_ack_of_original(uint32_t offset)
+{
+	struct sender s = peek_sender(&download.c);
+
+	s.entered_ms = download.c.tsecr + 1;
+	peek_set_sender(&download.c, &s);
 	download.c.ack = download.first + offset;
 	return client_ack(&download.c);
 }

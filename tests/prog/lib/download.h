@@ -55,6 +55,8 @@ void download_open_without_sack(bool v6);
 
 /* A pure ACK of everything up to `offset` of the answer. */
 struct result *download_ack(uint32_t offset);
+/* The same, and its timestamp says that something sent before the recovery has caused it. */
+struct result *download_ack_of_original(uint32_t offset);
 
 /* Time passes: the last progress was `ms` ago, and what was to be sent then is due. */
 void download_wait(uint32_t ms);
