@@ -85,8 +85,11 @@ class Lab:
     def bind_servers(self, one_cpu):
         """All threads of nginx and Node to one CPU, or to all."""
         for pid in self.servers:
-            for thread in Path(f'/proc/{pid}/task').iterdir():
-                os.sched_setaffinity(int(thread.name), self.one_cpu if one_cpu else self.cpus)
+            try:
+                for thread in Path(f'/proc/{pid}/task').iterdir():
+                    os.sched_setaffinity(int(thread.name), self.one_cpu if one_cpu else self.cpus)
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # nginx's cache loader ends after a minute
 
     def load(self, command, one_cpu, seconds):
         """Runs a load generator in the client's netns; its result, a dict."""
