@@ -14,11 +14,11 @@
 #define SENDER_FEW 256
 #define MSEC 1000000ULL
 #define EBUSY 16
-#define RTT_UNKNOWN (1000 * MSEC)     /* RFC 6298, 2.1 */
-#define RTO_MIN (200 * MSEC)	      /* as Linux: TCP_RTO_MIN, include/net/tcp.h */
-#define RTO_BACKOFF_MAX 5	      /* 6.4 s where the round trip is short */
-#define PROBE_MARGIN (2 * MSEC)	      /* TCP_TIMEOUT_MIN */
-#define PROBE_ACK_DELAY (50 * MSEC)   /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
+#define RTT_UNKNOWN (1000 * MSEC)   /* RFC 6298, 2.1 */
+#define RTO_MIN (200 * MSEC)	    /* as Linux: TCP_RTO_MIN, include/net/tcp.h */
+#define RTO_BACKOFF_MAX 5	    /* 6.4 s where the round trip is short */
+#define PROBE_MARGIN (10 * MSEC)    /* a busy host answers late; Linux has two ticks of its clock */
+#define PROBE_ACK_DELAY (50 * MSEC) /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
 #define SENDER_GIVE_UP (60000 * MSEC) /* no byte acknowledged for so long */
 #define SENDER_SILENT (10000 * MSEC)
 #define KICK_RETRY (200 * MSEC) /* a kick that nobody has served */

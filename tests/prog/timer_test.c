@@ -193,11 +193,11 @@ struct probe_row {
 };
 
 static const struct probe_row probe_rows[] = {
-	{ "several segments: two round trips", 1, 1000, 2000 * UNIT + 2 * MS },
-	{ "one segment: its ACK may be delayed", 9, 1000, 2000 * UNIT + 52 * MS },
+	{ "several segments: two round trips", 1, 1000, 2000 * UNIT + 10 * MS },
+	{ "one segment: its ACK may be delayed", 9, 1000, 2000 * UNIT + 60 * MS },
 	{ "never later than the timeout", 9, 0,
-	  1000 * UNIT + 200 * MS < 2000 * UNIT + 52 * MS ? 1000 * UNIT + 200 * MS :
-							   2000 * UNIT + 52 * MS },
+	  1000 * UNIT + 200 * MS < 2000 * UNIT + 60 * MS ? 1000 * UNIT + 200 * MS :
+							   2000 * UNIT + 60 * MS },
 };
 
 TEST_ROWS(probe_timeout, "the wait for a probe", probe_rows)
