@@ -80,6 +80,9 @@ struct config_route {
 	char *host; /* lower case; NULL: any; "*.example" kept as ".example" */
 	char *path; /* prefix routes: always ends with '/'; exact ones as written */
 	bool is_exact;
+	struct cidr *from; /* the client's networks; none: any */
+	size_t n_from;
+	uint16_t methods; /* enum rule_method of abi.h; 0: any */
 	enum route_action action;
 	size_t pool;	/* ROUTE_POOL */
 	int status;	/* deny: 403 or 404; redirect: 301 302 303 307 308 */

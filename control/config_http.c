@@ -124,6 +124,25 @@ int value_host(const struct value *value, char **out)
 	return 0;
 }
 
+static const char *const methods[METHODS] = { "GET",	 "HEAD",  "POST",    "PUT",  "DELETE",
+					      "OPTIONS", "PATCH", "CONNECT", "TRACE" };
+_Static_assert(RULE_TRACE == 1 << (METHODS - 1), "enum rule_method");
+
+int value_method(const struct value *value, uint16_t *out)
+{
+	size_t bit;
+
+	if (value_choice(value, methods, METHODS, &bit))
+		return -EINVAL;
+	*out = (uint16_t)(1u << bit);
+	return 0;
+}
+
+const char *method_name(unsigned int bit)
+{
+	return methods[bit];
+}
+
 int value_header(const struct value *value, char **out)
 {
 	const char *at = value->text;

@@ -24,6 +24,7 @@
 	X(paths)                                                                                   \
 	X(long_paths)                                                                              \
 	X(prefixes)                                                                                \
+	X(rules)                                                                                   \
 	X(objects)                                                                                 \
 	X(regions)                                                                                 \
 	X(flow_buckets)                                                                            \

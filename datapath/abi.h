@@ -38,6 +38,8 @@
 #define BODY_MAX 65536 /* bytes of one component's body */
 #define HEAD_MAX 4096  /* bytes of one component's header block */
 #define MAX_OBJECTS (1 << 20)
+#define MAX_RULES 65536	  /* per configuration epoch; the map holds two epochs */
+#define RULES_PER_PATH 32 /* rules that one request may be compared with */
 
 /* An IPv6 address, or an IPv4 address in its mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
 struct ip_addr {
@@ -145,16 +147,18 @@ struct prefix_key {
 
 /* What a path leads to. 16 bytes, replaced whole. */
 struct target {
-	__u8 kind; /* enum target_kind */
-	__u8 flags;
+	__u8 kind;   /* enum target_kind */
+	__u8 len;    /* bytes of the path that leads here: a prefix with its '/', or TARGET_EXACT */
 	__u16 pool;  /* TARGET_POOL; also where a component request goes that the kernel must not
 			answer */
-	__u32 slot;  /* TARGET_OBJECT: index into `objects` */
+	__u32 slot;  /* index into `objects`; TARGET_RULES: into `rules` */
 	__u32 gen;   /* must equal objects[slot].gen */
 	__u32 ident; /* low 32 bits of the key's route_hash: guards against a recycled map element
 		      */
 };
 #define TARGET_POOL_NONE 0xffff
+#define TARGET_POOL_ROUTE 0xfffe /* of a component: what the path's other routes say */
+#define TARGET_EXACT 0xff
 
 enum target_kind {
 	TARGET_NONE,
@@ -162,6 +166,34 @@ enum target_kind {
 	TARGET_OBJECT, /* component: answered when the request is beyond doubt, else `pool` */
 	TARGET_CANNED, /* deny or redirect: answered whatever the request's method; connection ends
 			  when the request has a body */
+	TARGET_RULES,  /* routes with conditions: the first rule that matches */
+};
+
+/*
+ * `rules`: ARRAY of 2 * MAX_RULES; rule i, from 1, of an epoch is element (epoch & 1) * MAX_RULES
+ * + i. A path's rules in the order in which they are tried, those of its shorter prefixes behind
+ * its own. Writer: daemon.
+ */
+struct rule {
+	struct ip_addr addr; /* of the client, where `mask` has bits */
+	struct ip_addr mask;
+	__u16 methods; /* enum rule_method; 0: any */
+	__u16 pad;
+	__u32 next; /* element; 0: the last one */
+	struct target target;
+};
+
+/* In the order of enum http_method. */
+enum rule_method {
+	RULE_GET = 1 << 0,
+	RULE_HEAD = 1 << 1,
+	RULE_POST = 1 << 2,
+	RULE_PUT = 1 << 3,
+	RULE_DELETE = 1 << 4,
+	RULE_OPTIONS = 1 << 5,
+	RULE_PATCH = 1 << 6,
+	RULE_CONNECT = 1 << 7,
+	RULE_TRACE = 1 << 8,
 };
 
 /* Bytes inside one region. */
@@ -244,6 +276,7 @@ SLUICE_ASSERT_SIZE(struct path_key, 64);
 SLUICE_ASSERT_SIZE(struct long_path_key, 256);
 SLUICE_ASSERT_SIZE(struct prefix_key, 260);
 SLUICE_ASSERT_SIZE(struct target, 16);
+SLUICE_ASSERT_SIZE(struct rule, 56);
 SLUICE_ASSERT_SIZE(struct object, 40);
 SLUICE_ASSERT_SIZE(struct pool, 392);
 SLUICE_ASSERT_SIZE(struct backend, 48);

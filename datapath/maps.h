@@ -64,6 +64,7 @@ struct {
 	__uint(max_entries, ROUTES_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } prefixes SEC(".maps");
+MAP(BPF_MAP_TYPE_ARRAY, __u32, struct rule, 2 * MAX_RULES, rules);
 
 /* Components. Writer: daemon (store.c); a region is added when the bytes need it. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct object, MAX_OBJECTS, objects);

@@ -274,11 +274,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !(r->pkt.flags & TCP_FIN) ?
 				  0 :
 				  REPLY_CLOSE);
-	if (t->kind == TARGET_CANNED) {
-		if (q->flags & HTTP_BODY)
-			r->reply_flags |= REPLY_CLOSE;
-		reason = STAT_CANNED;
-	} else if (t->kind == TARGET_OBJECT) {
+	if (t->kind == TARGET_OBJECT) {
 		struct object *o = bpf_map_lookup_elem(&objects, &t->slot);
 
 		if (!get)
@@ -289,6 +285,13 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 			reason = STAT_MISS_TABLE;
 		else
 			reason = STAT_HIT;
+		if (reason != STAT_HIT && t->pool == TARGET_POOL_ROUTE)
+			route_behind(r, r->default_pool);
+	}
+	if (t->kind == TARGET_CANNED) {
+		if (q->flags & HTTP_BODY)
+			r->reply_flags |= REPLY_CLOSE;
+		reason = STAT_CANNED;
 	}
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
 		if (!request_may_switch(r, f))

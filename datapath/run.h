@@ -87,6 +87,9 @@ struct run {
 	__u32 default_pool;	    /* of the VIP */
 	__u32 is_trusted;	    /* the client is in `trusted` */
 	__u32 label_off, label_len; /* rest of the host name being looked up */
+	__u32 scope;		    /* of the request's host, or 0 */
+	__u32 stage;		    /* enum route_stage that run.target was found in */
+	__u32 rule;		    /* being compared: index into `rules` */
 	/* Loop counters live here: on the stack each round would be a new state for the verifier.
 	 */
 	__u32 pick, opens, refusals, sent;

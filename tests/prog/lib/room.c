@@ -249,6 +249,24 @@ void room_prefix(uint32_t scope, const char *path, struct target target)
 	room_map_update("prefixes", &key, &target);
 }
 
+void room_rule(uint32_t index, const char *from, unsigned int len, uint16_t methods, uint32_t next,
+	       struct target target)
+{
+	struct rule rule = {
+		.addr = packet_addr(from), .methods = methods, .next = next, .target = target
+	};
+	unsigned int bit;
+
+	for (bit = 0; bit < len; bit++)
+		((uint8_t *)&rule.mask)[bit / 8] |= 0x80 >> bit % 8;
+	room_map_update("rules", &index, &rule);
+}
+
+struct target room_to_rules(uint32_t first)
+{
+	return (struct target){ .kind = TARGET_RULES, .slot = first };
+}
+
 void room_host(const char *name, uint32_t scope)
 {
 	struct settings settings = room_settings();

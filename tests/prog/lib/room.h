@@ -89,6 +89,11 @@ struct target room_to_canned(uint32_t slot);
 void room_exact(uint32_t scope, const char *path, struct target target);
 void room_prefix(uint32_t scope, const char *path, struct target target);
 
+/* Rule `index` of `rules`, and what leads to it. `from`: an address; `len`: of 128 bits. */
+void room_rule(uint32_t index, const char *from, unsigned int len, uint16_t methods, uint32_t next,
+	       struct target target);
+struct target room_to_rules(uint32_t first);
+
 /* `.example` is the wildcard *.example. */
 void room_host(const char *name, uint32_t scope);
 

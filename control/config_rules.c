@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Routes as a whole: how many rules there may be, and how many of them one request is compared
+ * with. Only for a configuration without other problems.
+ */
+#include "abi.h"
+#include "config_parse.h"
+#include "pathrules.h"
+
+static void check_chain(struct parser *parser, const struct pathrule *rule)
+{
+	if (rule->length > RULES_PER_PATH)
+		report(parser, pathrules_line(rule),
+		       "path '%s' has %u pairs of 'from' and 'method', those of its shorter "
+		       "prefixes included (allowed: %d)",
+		       rule->path, rule->length, RULES_PER_PATH);
+}
+
+void check_rules(struct parser *parser)
+{
+	struct pathrules rules;
+	size_t i;
+
+	if (parser->n_problems)
+		return;
+	if (pathrules_make(&rules, parser->config))
+		report(parser, 0, "out of memory");
+	for (i = 0; i < rules.n; i++)
+		if (rules.rules[i].is_first && rules.rules[i].id)
+			check_chain(parser, &rules.rules[i]);
+	if (rules.ids >= MAX_RULES)
+		report(parser, parser->config->gateway.line,
+		       "routes with 'from' or 'method' make %u rules (allowed: %d)", rules.ids,
+		       MAX_RULES - 1);
+	pathrules_free(&rules);
+}
