@@ -16,18 +16,27 @@ static void check_chain(struct parser *parser, const struct pathrule *rule)
 		       rule->path, rule->length, RULES_PER_PATH);
 }
 
+/* Normal forms only where that is the first to be too long. */
+static void check_view(struct parser *parser, const struct pathrules *rules,
+		       enum pathrule_view view)
+{
+	size_t i;
+
+	for (i = 0; !parser->n_problems && i < rules->n; i++)
+		if (rules->rules[i].view == view && rules->rules[i].is_first)
+			check_chain(parser, &rules->rules[i]);
+}
+
 void check_rules(struct parser *parser)
 {
 	struct pathrules rules;
-	size_t i;
 
 	if (parser->n_problems)
 		return;
 	if (pathrules_make(&rules, parser->config))
 		report(parser, 0, "out of memory");
-	for (i = 0; i < rules.n; i++)
-		if (rules.rules[i].is_first && rules.rules[i].id)
-			check_chain(parser, &rules.rules[i]);
+	check_view(parser, &rules, PATHRULE_WRITTEN);
+	check_view(parser, &rules, PATHRULE_NORMAL);
 	if (rules.ids >= MAX_RULES)
 		report(parser, parser->config->gateway.line,
 		       "routes with 'from' or 'method' make %u rules (allowed: %d)", rules.ids,

@@ -73,7 +73,7 @@ static int add_host(struct builder *b, const char *host)
 
 	if (!host || host_index(b, host) != KEYMAP_MISSING)
 		return 0;
-	if (index >> MAPSYNC_HOST_BITS)
+	if (index >= SCOPE_DENY)
 		return -E2BIG;
 	err = keymap_put(&b->hosts, 0, host, strlen(host), index);
 	if (err)
@@ -129,7 +129,9 @@ static int add_route(struct builder *b, size_t index)
 		err = put_object(b, &ref);
 	if (err)
 		return err;
-	target->kind = TARGET_CANNED;
+	target->kind = route->action == ROUTE_DENY ? TARGET_DENY : TARGET_CANNED;
+	if (route->action == ROUTE_DENY)
+		b->epoch->flags |= SETTINGS_DENY;
 	target->slot = ref.slot;
 	target->gen = ref.gen;
 	return 0;

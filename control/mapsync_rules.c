@@ -18,9 +18,12 @@ struct writer {
 	struct pathrules rules;
 };
 
-static uint32_t scope_of(const struct writer *w, const char *host)
+static uint32_t scope_of(const struct writer *w, const struct pathrule *rule)
 {
+	const char *host = rule->host;
+
 	return w->targets->epoch << MAPSYNC_HOST_BITS |
+	       (rule->view == PATHRULE_NORMAL ? SCOPE_DENY : 0) |
 	       (host ? keymap_get(w->targets->hosts, 0, host, strlen(host)) : 0);
 }
 
@@ -29,13 +32,13 @@ static int put_exact(const struct writer *w, const struct pathrule *rule, struct
 	size_t len = strlen(rule->path);
 
 	if (len <= PATH_SHORT) {
-		struct path_key key = { .scope = scope_of(w, rule->host) };
+		struct path_key key = { .scope = scope_of(w, rule) };
 
 		memcpy(key.path, rule->path, len);
 		return mapsync_update(w->maps->paths, &key, target, "path", rule->path);
 	}
 	if (len <= PATH_BYTES) {
-		struct long_path_key key = { .scope = scope_of(w, rule->host) };
+		struct long_path_key key = { .scope = scope_of(w, rule) };
 
 		memcpy(key.path, rule->path, len);
 		return mapsync_update(w->maps->long_paths, &key, target, "path", rule->path);
@@ -48,7 +51,7 @@ static int put_prefix(const struct writer *w, const struct pathrule *rule, struc
 	size_t len = strlen(rule->path);
 	struct prefix_key key = {
 		.prefixlen = (uint32_t)(sizeof(key.scope) + len) * 8,
-		.scope = scope_of(w, rule->host),
+		.scope = scope_of(w, rule),
 	};
 
 	if (len > PATH_BYTES)

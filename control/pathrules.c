@@ -4,6 +4,7 @@
  * one's ends with a rule that does, or goes on with the chain of the next shorter prefix of the
  * same host. Chains share their ends, so their memory is that of the rules.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,10 @@ static int compare_hosts(const char *a, const char *b)
 /* Order of paths. */
 static int compare_paths(const struct pathrule *a, const struct pathrule *b)
 {
-	int order = compare_hosts(a->host, b->host);
+	int order = (int)a->view - (int)b->view;
 
+	if (!order)
+		order = compare_hosts(a->host, b->host);
 	if (!order)
 		order = b->is_exact - a->is_exact;
 	return order ? order : strcmp(a->path, b->path);
@@ -36,12 +39,15 @@ int pathrules_line(const struct pathrule *rule)
 	return rule->route ? rule->route->line : rule->component->line;
 }
 
-/* Order of trial: longer networks first, then those with methods; the rest cannot both match. */
+/* Order of trial: longer networks first, then those with methods; the rest cannot both match, or
+ * are denials both. */
 static int compare_rules(const void *left, const void *right)
 {
 	const struct pathrule *a = left, *b = right;
 	int order = compare_paths(a, b);
 
+	if (!order)
+		order = a->is_alias - b->is_alias;
 	if (!order)
 		order = compare_numbers(b->from.prefixlen, a->from.prefixlen);
 	if (!order)
@@ -51,42 +57,114 @@ static int compare_rules(const void *left, const void *right)
 	return order;
 }
 
-static void add_route(struct pathrules *out, const struct config_route *route)
+/* As http_normal.h makes it of a request's path. `out` has room for the path and a slash. */
+static void make_normal(const char *path, bool is_exact, char *out)
+{
+	size_t used = 0, len, i;
+
+	for (; *path == '/'; path += strcspn(path, "/")) {
+		path++;
+		len = strcspn(path, "/;");
+		out[used] = '/';
+		for (i = 0; i < len; i++)
+			out[used + 1 + i] = (char)tolower((unsigned char)path[i]);
+		used += len ? len + 1 : 0;
+	}
+	if (!is_exact || !used)
+		out[used++] = '/';
+	out[used] = '\0';
+}
+
+/* The path with a slash at its end, or without the one that it has. */
+static void make_alias(const char *path, char *out)
+{
+	size_t len = strlen(path);
+
+	memcpy(out, path, len);
+	if (len > 1 && path[len - 1] == '/')
+		len--;
+	else
+		out[len++] = '/';
+	out[len] = '\0';
+}
+
+/* Room for another path of the route; NULL: no memory. */
+static char *add_text(struct pathrules *out, const struct config_route *route)
+{
+	char *text = malloc(strlen(route->path) + 2);
+
+	if (text)
+		out->texts[out->n_texts++] = text;
+	return text;
+}
+
+static void add_rules(struct pathrules *out, struct pathrule rule)
 {
 	static const struct cidr anyone;
-	struct pathrule rule = {
-		.host = route->host,
-		.path = route->path,
-		.is_exact = route->is_exact,
-		.methods = route->methods,
-		.route = route,
-	};
+	const struct config_route *route = rule.route;
 	size_t i, n = route->n_from ? route->n_from : 1;
 
+	rule.host = route->host;
+	rule.is_exact = route->is_exact;
+	rule.methods = route->methods;
 	for (i = 0; i < n; i++) {
 		rule.from = route->n_from ? route->from[i] : anyone;
 		out->rules[out->n++] = rule;
 	}
 }
 
+static int add_route(struct pathrules *out, const struct config_route *route)
+{
+	struct pathrule rule = { .route = route, .path = route->path };
+	char *text;
+
+	add_rules(out, rule);
+	if (route->action != ROUTE_DENY)
+		return 0;
+	text = add_text(out, route);
+	if (!text)
+		return -ENOMEM;
+	make_normal(route->path, route->is_exact, text);
+	rule.path = text;
+	rule.view = PATHRULE_NORMAL;
+	add_rules(out, rule);
+	if (!route->is_exact || !strcmp(route->path, "/"))
+		return 0;
+	text = add_text(out, route);
+	if (!text)
+		return -ENOMEM;
+	make_alias(route->path, text);
+	rule.path = text;
+	rule.view = PATHRULE_WRITTEN;
+	rule.is_alias = true;
+	add_rules(out, rule);
+	return 0;
+}
+
+/* No less than are made. */
 static size_t count_rules(const struct config *config)
 {
+	const struct config_route *route;
 	size_t i, n = config->n_components;
 
-	for (i = 0; i < config->n_routes; i++)
-		n += config->routes[i].n_from ? config->routes[i].n_from : 1;
+	for (i = 0; i < config->n_routes; i++) {
+		route = &config->routes[i];
+		n += (route->n_from ? route->n_from : 1) * (route->action == ROUTE_DENY ? 3 : 1);
+	}
 	return n;
 }
 
 static int add_all(struct pathrules *out, const struct config *config)
 {
+	int err = 0;
 	size_t i;
 
 	out->rules = calloc(count_rules(config) + 1, sizeof(*out->rules));
-	if (!out->rules)
+	out->texts = calloc(2 * config->n_routes + 1, sizeof(*out->texts));
+	if (!out->rules || !out->texts)
 		return -ENOMEM;
-	for (i = 0; i < config->n_routes; i++)
-		add_route(out, &config->routes[i]);
+	for (i = 0; !err && i < config->n_routes; i++)
+		err = add_route(out, &config->routes[i]);
 	for (i = 0; i < config->n_components; i++)
 		out->rules[out->n++] = (struct pathrule){
 			.host = config->components[i].host,
@@ -95,7 +173,7 @@ static int add_all(struct pathrules *out, const struct config *config)
 			.component = &config->components[i],
 		};
 	qsort(out->rules, out->n, sizeof(*out->rules), compare_rules);
-	return 0;
+	return err;
 }
 
 /* The first rule of the longest prefix that holds the path; the prefixes that may still do so, the
@@ -107,7 +185,7 @@ static size_t find_parent(const struct pathrules *all, const struct pathrule *ru
 
 	for (; *depth; --*depth) {
 		top = &all->rules[stack[*depth - 1]];
-		if (!compare_hosts(top->host, rule->host) &&
+		if (top->view == rule->view && !compare_hosts(top->host, rule->host) &&
 		    !strncmp(top->path, rule->path, strlen(top->path)))
 			return stack[*depth - 1];
 	}
@@ -165,6 +243,11 @@ int pathrules_make(struct pathrules *out, const struct config *config)
 
 void pathrules_free(struct pathrules *rules)
 {
+	size_t i;
+
+	for (i = 0; i < rules->n_texts; i++)
+		free(rules->texts[i]);
+	free(rules->texts);
 	free(rules->rules);
 	memset(rules, 0, sizeof(*rules));
 }

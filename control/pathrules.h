@@ -14,14 +14,21 @@
 
 #define PATHRULE_NONE SIZE_MAX
 
+enum pathrule_view {
+	PATHRULE_WRITTEN, /* paths as they are */
+	PATHRULE_NORMAL,  /* denials once more, in normal form: datapath/guard.h */
+};
+
 /* One pair of conditions that leads somewhere. */
 struct pathrule {
+	enum pathrule_view view;
 	const char *host; /* NULL: any */
 	const char *path;
 	bool is_exact;
-	bool is_first;			  /* of its host and path */
-	struct cidr from;		  /* prefixlen 0: anyone */
-	uint16_t methods;		  /* 0: any */
+	bool is_first;	  /* of its host and path */
+	bool is_alias;	  /* an exact denial's path with another end: with '/' or without */
+	struct cidr from; /* prefixlen 0: anyone */
+	uint16_t methods; /* 0: any */
 	const struct config_route *route; /* NULL: the component answers */
 	const struct config_component *component;
 	size_t next;	 /* tried when this one does not match: index, or PATHRULE_NONE */
@@ -30,12 +37,14 @@ struct pathrule {
 };
 
 struct pathrules {
-	struct pathrule *rules; /* by host, exact paths first, path; then in the order of trial */
+	struct pathrule *rules; /* by view, host, exact paths first, path; then as they are tried */
 	size_t n;
 	uint32_t ids; /* the highest id */
+	char **texts; /* paths that are not the configuration's */
+	size_t n_texts;
 };
 
-/* 0 or -ENOMEM; freed with pathrules_free(). Texts are the configuration's. */
+/* 0 or -ENOMEM; freed with pathrules_free(), before the configuration. */
 int pathrules_make(struct pathrules *out, const struct config *config);
 void pathrules_free(struct pathrules *rules);
 

@@ -99,6 +99,7 @@ enum settings_flag {
 	SETTINGS_WILDCARDS = 1 << 1, /* some of them are wildcards: keys that begin with '.' */
 	SETTINGS_FORWARDED_PASS = 1 << 2,
 	SETTINGS_RELAY = 1 << 3, /* no route restricts: connections without a flow may be relayed */
+	SETTINGS_DENY = 1 << 4,	 /* there are denials */
 };
 
 /* Kernel-made error answers. Order is ABI: index into settings.error_slot. */
@@ -145,6 +146,9 @@ struct prefix_key {
 	__u8 path[PATH_BYTES];
 };
 
+/* Beside a scope in the keys of paths: denials once more, by the normal form of their paths. */
+#define SCOPE_DENY (1u << 19)
+
 /* What a path leads to. 16 bytes, replaced whole. */
 struct target {
 	__u8 kind;   /* enum target_kind */
@@ -166,6 +170,7 @@ enum target_kind {
 	TARGET_OBJECT, /* component: answered when the request is beyond doubt, else `pool` */
 	TARGET_CANNED, /* deny or redirect: answered whatever the request's method; connection ends
 			  when the request has a body */
+	TARGET_DENY,   /* as TARGET_CANNED, and it holds for other forms of the path (guard.h) */
 	TARGET_RULES,  /* routes with conditions: the first rule that matches */
 };
 

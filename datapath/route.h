@@ -11,9 +11,6 @@
 
 #include "flow.h"
 
-#define ROUTE_OFF_MASK                                                                             \
-	(HTTP_BUF_BYTES / 2 - 1) /* a target or host that begins later is not matched */
-
 #define HTTP_SCHEME_SLASH 6 /* where both `http://` and `https://` have a '/' */
 
 _Static_assert(RULE_GET == 1 << HTTP_GET && RULE_POST == 1 << HTTP_POST &&
@@ -27,17 +24,35 @@ enum route_stage {
 	ROUTE_ANY_PREFIX,
 };
 
-/* Copies `len` bytes of the request from `off`; `len` is in [1, max]. */
-static __always_inline int route_copy(struct run *r, __u8 *to, __u32 off, __u32 len, __u32 max)
+/* Copies `len` bytes of a message's buffer from `off`; `len` is in [1, max]. */
+static __always_inline int route_copy(__u8 *to, const __u8 *buf, __u64 off, __u32 len, __u32 max)
 {
-	if (off > ROUTE_OFF_MASK)
-		return -1;
-	barrier_var(off);
-	off &= ROUTE_OFF_MASK;
 	barrier_var(len);
 	if (!is_length(len, max))
 		return -1;
-	return bpf_probe_read_kernel(to, len, &r->http.buf[off]);
+	return bpf_probe_read_kernel(to, len, &buf[http_masked(off)]);
+}
+
+/* The element of an exact path, or NULL. */
+static __always_inline struct target *route_exact_at(struct run *r, __u32 scope, const __u8 *buf,
+						     __u32 off, __u32 len)
+{
+	if (len <= PATH_SHORT) {
+		struct path_key *key = &r->path_key;
+
+		__builtin_memset(key->path, 0, sizeof(key->path));
+		key->scope = scope;
+		if (route_copy(key->path, buf, off, len, PATH_SHORT))
+			return NULL;
+		return bpf_map_lookup_elem(&paths, key);
+	}
+	struct long_path_key *key = &r->long_key;
+
+	__builtin_memset(key->path, 0, sizeof(key->path));
+	key->scope = scope;
+	if (route_copy(key->path, buf, off, len, PATH_BYTES))
+		return NULL;
+	return bpf_map_lookup_elem(&long_paths, key);
 }
 
 static __always_inline struct target *route_exact(struct run *r, __u32 scope)
@@ -48,33 +63,18 @@ static __always_inline struct target *route_exact(struct run *r, __u32 scope)
 		off = r->http.req.target_off + HTTP_SCHEME_SLASH;
 		len = 1;
 	}
-	if (len <= PATH_SHORT) {
-		struct path_key *key = &r->path_key;
-
-		__builtin_memset(key->path, 0, sizeof(key->path));
-		key->scope = scope;
-		if (route_copy(r, key->path, off, len, PATH_SHORT))
-			return NULL;
-		return bpf_map_lookup_elem(&paths, key);
-	}
-	struct long_path_key *key = &r->long_key;
-
-	__builtin_memset(key->path, 0, sizeof(key->path));
-	key->scope = scope;
-	if (route_copy(r, key->path, off, len, PATH_BYTES))
-		return NULL;
-	return bpf_map_lookup_elem(&long_paths, key);
+	return route_exact_at(r, scope, r->http.buf, off, len);
 }
 
-/* A target without a path (`*`, an authority, absolute form that ends there) lies below "/". */
-static __always_inline struct target *route_prefix(struct run *r, __u32 scope)
+/* The longest prefix of a path, or NULL; one without bytes lies below "/". */
+static __always_inline struct target *route_prefix_at(struct run *r, __u32 scope, const __u8 *buf,
+						      __u32 off, __u32 len)
 {
-	__u32 off = r->http.req.path_off, len = r->http.req.path_len;
 	struct prefix_key *key = &r->prefix_key;
 
 	if (len > PATH_BYTES - 1)
 		len = PATH_BYTES - 1; /* no key is longer */
-	if (route_copy(r, key->path, off, len, PATH_BYTES - 1) && len)
+	if (route_copy(key->path, buf, off, len, PATH_BYTES - 1) && len)
 		return NULL;
 	barrier_var(len);
 	if (len > PATH_BYTES - 1)
@@ -83,6 +83,12 @@ static __always_inline struct target *route_prefix(struct run *r, __u32 scope)
 	key->prefixlen = (4 + len + 1) * 8;
 	key->scope = scope;
 	return bpf_map_lookup_elem(&prefixes, key);
+}
+
+/* Targets without a path are `*`, an authority, and an absolute form that ends behind it. */
+static __always_inline struct target *route_prefix(struct run *r, __u32 scope)
+{
+	return route_prefix_at(r, scope, r->http.buf, r->http.req.path_off, r->http.req.path_len);
 }
 
 /* 'A'..'Z' to lower case in four bytes, which are ASCII (the parser refuses others in a host). */
@@ -101,7 +107,7 @@ static __always_inline __u32 route_label(struct run *r, const struct settings *s
 
 	key->epoch = s->epoch;
 	__builtin_memset(key->name, 0, sizeof(key->name));
-	if (route_copy(r, key->name, r->label_off, r->label_len, HOST_BYTES))
+	if (route_copy(key->name, r->http.buf, r->label_off, r->label_len, HOST_BYTES))
 		return 0;
 	for (int i = 0; i < HOST_BYTES; i += 4)
 		store_u32(key->name + i, route_lower(load_u32(key->name + i)));
@@ -118,7 +124,7 @@ static __always_inline bool route_next_label(struct run *r)
 
 		r->label_len--;
 		barrier_var(at);
-		if (r->http.buf[at & ROUTE_OFF_MASK] == '.')
+		if (http_byte(&r->http, at) == '.')
 			return r->label_len > 1;
 	}
 	return false;
@@ -202,46 +208,6 @@ __noinline int route_find(struct run *r NONNULL, __u32 any, __u32 stage)
 	if (stage <= ROUTE_ANY_EXACT && route_take(r, route_exact(r, any), ROUTE_ANY_EXACT))
 		return 1;
 	return stage <= ROUTE_ANY_PREFIX && route_take(r, route_prefix(r, any), ROUTE_ANY_PREFIX);
-}
-
-static __always_inline __u32 route_default(struct run *r, __u32 default_pool)
-{
-	r->target.kind = TARGET_NONE;
-	r->target.pool = TARGET_POOL_NONE;
-	if (default_pool == POOL_NONE)
-		return STAT_ERROR_404;
-	r->target.kind = TARGET_POOL;
-	r->target.pool = default_pool;
-	return STAT_MISS_DEFAULT;
-}
-
-/* Sets run.target; r->target.kind is TARGET_NONE when not even a default pool exists. Returns the
- * counter of the reason. */
-__noinline int route_lookup(struct run *r NONNULL, __u32 default_pool)
-{
-	struct settings *s = settings_get();
-
-	if (s) {
-		r->scope = route_host_scope(r);
-		if (route_find(r, s->any_scope, ROUTE_HOST_EXACT))
-			return STAT_MISS_ROUTE;
-	}
-	return route_default(r, default_pool);
-}
-
-/* Behind the component that run.target is: what the other routes of its path say. */
-__noinline int route_behind(struct run *r NONNULL, __u32 default_pool)
-{
-	struct settings *s = settings_get();
-
-	for (int i = ROUTE_HOST_EXACT; s && i < ROUTE_ANY_PREFIX; i++) {
-		if (!route_find(r, s->any_scope, r->stage + 1))
-			break;
-		if (r->target.kind != TARGET_OBJECT || r->target.pool != TARGET_POOL_ROUTE)
-			return 1;
-	}
-	route_default(r, default_pool);
-	return 0;
 }
 
 #endif

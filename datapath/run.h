@@ -11,6 +11,7 @@
 
 #include "maps.h"
 
+#include "http_normal.h"
 #include "http_request.h"
 
 #define HDR_MAX (ETH_HLEN + 40 + 60)
@@ -127,6 +128,7 @@ struct run {
 	__u8 piece[PIECE_BYTES + 8];
 	struct flow stateless; /* stands in for a flow where none may be spent */
 	struct leg relayed;    /* the same for a leg */
+	struct http_normal normal;
 	struct http_scratch http;
 	__u8 slack[STASH_PIECE]; /* behind http.buf: see forward_pieces() */
 };

@@ -14,7 +14,8 @@
 #include "pathrules.h"
 
 #define GW "[gateway]\nuplink = gw0\nvip = 10.80.9.9:80\n"
-#define R(name, path, more) "[route " name "]\npath = " path "\ndeny = 403\n" more
+#define R(name, path, more) "[route " name "]\npath = " path "\nredirect = 301 /\n" more
+#define D(name, path, more) "[route " name "]\npath = " path "\ndeny = 403\n" more
 #define FROM(networks) "from = " networks "\n"
 #define METHOD(methods) "method = " methods "\n"
 #define HOST(name) "host = " name "\n"
@@ -59,6 +60,25 @@ static const struct row rows[] = {
 		    FROM("10.0.0.0/8")) "[component c]\npath = /c\nfile = page.html\n" R("d", "/c",
 											 ""),
 	  "- =/c: b a c; - /c/: d;" },
+	/* denials once more in normal form (N) */
+	{ D("a", "/A_b/C", ""), "- /A_b/C/: a; N- /a_b/c/: a;" },
+	{ D("a", "/", "") R("b", "/b", ""), "- /: a; - /b/: b; N- /: a;" },
+	{ D("a", "/a;b/c;/;d/e", ""), "- /a;b/c;/;d/e/: a; N- /a/c/e/: a;" },
+	{ D("a", "/;a", ""), "- /;a/: a; N- /: a;" },
+	{ D("a", "= /", ""), "- =/: a; N- =/: a;" },
+	{ D("a", "= /;x", ""), "- =/;x: a; - =/;x/: a; N- =/: a;" },
+	{ D("a", "= /A", HOST("x")), "x =/A: a; x =/A/: a; Nx =/a: a;" },
+	{ D("a", "= /a/", ""), "- =/a: a; - =/a/: a; N- =/a: a;" },
+	/* the other end of an exact denial behind what has that path itself */
+	{ D("a", "= /a", "") R("b", "= /a/", ""), "- =/a: a; - =/a/: b; N- =/a: a;" },
+	{ D("a", "= /a", FROM("10.1.2.3")) R("b", "= /a/", METHOD("GET")),
+	  "- =/a: a; - =/a/: b a; N- =/a: a;" },
+	{ D("a", "= /a", "") D("b", "= /a/", FROM("10.1.2.3")),
+	  "- =/a: a; - =/a/: b a; N- =/a: b a;" },
+	/* their chains */
+	{ D("a", "/a/b", FROM("10.0.0.0/8")) D("b", "/A", METHOD("GET")) R("c", "/a", "")
+		  D("d", "/", ""),
+	  "- /: d; - /A/: b d; - /a/: c; - /a/b/: a c; N- /: d; N- /a/: b d; N- /a/b/: a b d;" },
 };
 
 static void print_chain(FILE *out, const struct pathrules *rules, size_t at)
@@ -66,8 +86,8 @@ static void print_chain(FILE *out, const struct pathrules *rules, size_t at)
 	const struct pathrule *rule = &rules->rules[at];
 	uint32_t length = rule->length;
 
-	fprintf(out, "%s%s %s%s:", at ? " " : "", rule->host ? rule->host : "-",
-		rule->is_exact ? "=" : "", rule->path);
+	fprintf(out, "%s%s%s %s%s:", at ? " " : "", rule->view == PATHRULE_NORMAL ? "N" : "",
+		rule->host ? rule->host : "-", rule->is_exact ? "=" : "", rule->path);
 	for (;; rule = &rules->rules[rule->next]) {
 		fprintf(out, " %s", rule->route ? rule->route->name : rule->component->name);
 		length--;
@@ -129,7 +149,7 @@ static void test_ids(void **state)
 
 static char *chain_of(int n)
 {
-	char *text = config_strdup(GW "[route r]\npath = /\ndeny = 403\nfrom = "), *longer;
+	char *text = config_strdup(GW "[route r]\npath = /\nredirect = 301 /a\nfrom = "), *longer;
 	int i;
 
 	for (i = 0; i < n; i++) {
@@ -159,6 +179,27 @@ static void test_limits(void **state)
 	free(text);
 }
 
+/* Paths that differ may have one normal form. */
+static void test_normal_limit(void **state)
+{
+	char *text = config_strdup(GW D("a", "= /a", "from = 10.0.0.0/8")), *longer;
+	int i;
+
+	(void)state;
+	for (i = 1; i < RULES_PER_PATH + 1; i++) {
+		longer = config_format(
+			"%s%s10.0.%d.0/24", text,
+			i == RULES_PER_PATH / 2 ? "\n" D("b", "= /A", "from = ") : ", ", i);
+		if (i == RULES_PER_PATH)
+			expect_problem(longer, "4: path '/a' has 33 pairs of 'from'");
+		else
+			config_free(load_good(longer));
+		free(text);
+		text = longer;
+	}
+	free(text);
+}
+
 static void test_rule_count(void **state)
 {
 	size_t len, i;
@@ -180,9 +221,8 @@ static void test_rule_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chains),
-		cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_chains),	   cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_normal_limit),
 		cmocka_unit_test(test_rule_count),
 	};
 
