@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define HEADER_VALUE_BYTES 1024 /* longest one; three and a status line fit HEAD_MAX */
+#define REDIRECT_URI "$uri"	/* in a location: the request's path and query */
+
 struct endpoint {
 	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d */
 	uint16_t port;	      /* host order */

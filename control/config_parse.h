@@ -11,14 +11,13 @@
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
-#define LINE_BYTES 4096		/* line buffer asked of libinih, if it can be asked */
-#define NAME_BYTES 32		/* longest name of a section */
-#define HEADER_VALUE_BYTES 1024 /* three of them and a status line fit HEAD_MAX */
-#define MAX_TRUSTED 4096	/* elements of the map `trusted` */
-#define MAX_PATHS 500000	/* routes and components; a reload holds two sets of them */
-#define MAX_HOSTS 32768		/* the same for host names */
-#define MAX_FROM 1024		/* networks of one route */
-#define METHODS 9		/* that can be named: enum rule_method */
+#define LINE_BYTES 4096	 /* line buffer asked of libinih, if it can be asked */
+#define NAME_BYTES 32	 /* longest name of a section */
+#define MAX_TRUSTED 4096 /* elements of the map `trusted` */
+#define MAX_PATHS 500000 /* routes and components; a reload holds two sets of them */
+#define MAX_HOSTS 32768	 /* the same for host names */
+#define MAX_FROM 1024	 /* networks of one route */
+#define METHODS 9	 /* that can be named: enum rule_method */
 #define FLOWS_DEFAULT 262144
 #define HEADER_TIMEOUT_DEFAULT_MS 60000
 #define FLOWS_MIN 64

@@ -115,6 +115,7 @@ static int add_route(struct builder *b, size_t index)
 	const struct config_route *route = &b->config->routes[index];
 	struct target *target = &b->routes[index];
 	struct object_ref ref;
+	bool has_uri;
 	int err;
 
 	target->pool = TARGET_POOL_NONE;
@@ -123,13 +124,19 @@ static int add_route(struct builder *b, size_t index)
 		target->pool = (uint16_t)mapsync_pool_id(b->epoch->epoch, route->pool);
 		return 0;
 	}
-	err = answer_route(b->answer, route->status,
-			   route->action == ROUTE_REDIRECT ? route->location : NULL);
+	has_uri = route->action == ROUTE_REDIRECT && strstr(route->location, REDIRECT_URI);
+	if (has_uri)
+		err = answer_uri(b->answer, route->status, route->location);
+	else
+		err = answer_route(b->answer, route->status,
+				   route->action == ROUTE_REDIRECT ? route->location : NULL);
 	if (!err)
 		err = put_object(b, &ref);
 	if (err)
 		return err;
-	target->kind = route->action == ROUTE_DENY ? TARGET_DENY : TARGET_CANNED;
+	target->kind = route->action == ROUTE_DENY ? TARGET_DENY :
+		       has_uri			   ? TARGET_REDIRECT :
+						     TARGET_CANNED;
 	if (route->action == ROUTE_DENY)
 		b->epoch->flags |= SETTINGS_DENY;
 	target->slot = ref.slot;

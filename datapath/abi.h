@@ -171,7 +171,8 @@ enum target_kind {
 	TARGET_CANNED, /* deny or redirect: answered whatever the request's method; connection ends
 			  when the request has a body */
 	TARGET_DENY,   /* as TARGET_CANNED, and it holds for other forms of the path (guard.h) */
-	TARGET_RULES,  /* routes with conditions: the first rule that matches */
+	TARGET_REDIRECT, /* as TARGET_CANNED; path and query go between header block and body */
+	TARGET_RULES,	 /* routes with conditions: the first rule that matches */
 };
 
 /*

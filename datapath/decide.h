@@ -7,6 +7,15 @@
 
 #include "guard.h"
 
+/* Headers that claim another client address are believed of nobody here; Node may believe them, so
+ * they pass from load balancers only. */
+static __always_inline bool request_may_claim(const struct flow *f)
+{
+	const struct settings *s = settings_get();
+
+	return f->flags & FLOW_TRUSTED || (s && s->flags & SETTINGS_FORWARDED_PASS);
+}
+
 /* Why the component that run.target is is not answered, or STAT_HIT. */
 static __always_inline __u32 decide_object(struct run *r)
 {
@@ -31,7 +40,7 @@ static __always_inline __u32 decide_target(struct run *r, __u32 reason)
 		if (reason != STAT_HIT && t->pool == TARGET_POOL_ROUTE)
 			route_behind(r, r->default_pool);
 	}
-	if (t->kind != TARGET_CANNED && t->kind != TARGET_DENY)
+	if (t->kind != TARGET_CANNED && t->kind != TARGET_DENY && t->kind != TARGET_REDIRECT)
 		return reason;
 	if (r->http.req.flags & HTTP_BODY)
 		r->reply_flags |= REPLY_CLOSE;

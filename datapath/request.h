@@ -9,6 +9,7 @@
 
 #include "decide.h"
 #include "open.h"
+#include "redirect.h"
 
 #include "http_body.h"
 
@@ -249,13 +250,17 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL, str
 	return request_accept(skb, r, f, leg);
 }
 
-/* Headers that claim another client address are believed of nobody here; Node may believe them, so
- * they pass from load balancers only. */
-static __always_inline bool request_may_claim(const struct flow *f)
+/* The answer of a redirect to the request's own path. Returns enum scan; SCAN_GO: made. */
+static __always_inline int request_redirect(struct run *r, struct flow *f)
 {
-	const struct settings *s = settings_get();
-
-	return f->flags & FLOW_TRUSTED || (s && s->flags & SETTINGS_FORWARDED_PASS);
+	switch (redirect_make(r, f)) {
+	case REDIRECT_MADE:
+		return SCAN_GO;
+	case REDIRECT_LONG:
+		return request_error(r, f, CANNED_414, STAT_ERROR_400);
+	}
+	count(STAT_STASH_FULL);
+	return SCAN_STOP;
 }
 
 /* Where the whole request in run.http goes. */
@@ -263,6 +268,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 {
 	const struct http_request *q = &r->http.req;
 	__u32 reason = route_lookup(r, r->default_pool);
+	int made;
 
 	if (q->flags & HTTP_FORWARDED && !request_may_claim(f))
 		reason = STAT_FORWARDED;
@@ -278,6 +284,9 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
 		if (!request_may_switch(r, f))
 			return request_early();
+		made = r->target.kind == TARGET_REDIRECT ? request_redirect(r, f) : SCAN_GO;
+		if (made != SCAN_GO)
+			return made;
 		count(STAT_REQUESTS);
 		count(reason);
 		r->cursor += q->head_len - r->stashed;

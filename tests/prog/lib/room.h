@@ -104,6 +104,8 @@ void room_uplink_mtu(uint32_t mtu);
 
 /* An object with a body of `body_len` bytes of room_pattern(), in free memory of the region. */
 void room_object(uint32_t slot, uint32_t gen, const char *status, uint32_t body_len);
+/* A redirect to `before` + the request's path and query + `behind`, 301. */
+void room_uri_object(uint32_t slot, const char *before, const char *behind);
 void room_set_object_gen(uint32_t slot, uint32_t gen);
 
 /* The bytes that the client of an object must get. Returns their number. */
