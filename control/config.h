@@ -126,5 +126,7 @@ struct config {
  */
 int config_load(const char *path, struct config **out, FILE *err);
 void config_free(struct config *config);
+/* Prints what is hardly meant, each as "FILE:LINE: warning: message". */
+void config_warn(const struct config *config, FILE *err);
 
 #endif
