@@ -27,6 +27,20 @@ static void check_view(struct parser *parser, const struct pathrules *rules,
 			check_chain(parser, &rules->rules[i]);
 }
 
+/* A reload holds two sets of them. */
+static void check_paths(struct parser *parser, const struct pathrules *rules)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < rules->n; i++)
+		n += rules->rules[i].is_first;
+	if (n > MAX_PATHS)
+		report(parser, parser->config->gateway.line,
+		       "routes and components make %zu paths, a 'deny' two, or three with an exact "
+		       "path (allowed: %d)",
+		       n, MAX_PATHS);
+}
+
 void check_rules(struct parser *parser)
 {
 	struct pathrules rules;
@@ -35,6 +49,7 @@ void check_rules(struct parser *parser)
 		return;
 	if (pathrules_make(&rules, parser->config))
 		report(parser, 0, "out of memory");
+	check_paths(parser, &rules);
 	check_view(parser, &rules, PATHRULE_WRITTEN);
 	check_view(parser, &rules, PATHRULE_NORMAL);
 	if (rules.ids >= MAX_RULES)

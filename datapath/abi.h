@@ -38,7 +38,7 @@
 #define BODY_MAX 65536 /* bytes of one component's body */
 #define HEAD_MAX 4096  /* bytes of one component's header block */
 #define MAX_OBJECTS (1 << 20)
-#define MAX_RULES 65536	  /* per configuration epoch; the map holds two epochs */
+#define MAX_RULES 131072  /* per configuration epoch; the map holds two epochs */
 #define RULES_PER_PATH 32 /* rules that one request may be compared with */
 
 /* An IPv6 address, or an IPv4 address in its mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */

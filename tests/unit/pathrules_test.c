@@ -214,7 +214,29 @@ static void test_rule_count(void **state)
 	config_free(load_good(text));
 	fprintf(out, R("x", "= /x", METHOD("GET")));
 	fclose(out);
-	expect_problem(text, "1: routes with 'from' or 'method' make 65536 rules (allowed: 65535)");
+	expect_problem(text,
+		       "1: routes with 'from' or 'method' make 131072 rules (allowed: 131071)");
+	free(text);
+}
+
+static void test_path_count(void **state)
+{
+	size_t len, i;
+	char *text;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	fputs(GW, out);
+	for (i = 0; i < 100000; i++)
+		fprintf(out, D("r%zu", "= /%zu", ""), i, i);
+	for (; i < 200000; i++)
+		fprintf(out, D("r%zu", "/%zu", ""), i, i);
+	fflush(out);
+	config_free(load_good(text));
+	fprintf(out, R("x", "/x", ""));
+	fclose(out);
+	expect_problem(text, "1: routes and components make 500001 paths, a 'deny' two, or three "
+			     "with an exact path (allowed: 500000)");
 	free(text);
 }
 
@@ -223,7 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chains),	   cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_normal_limit),
-		cmocka_unit_test(test_rule_count),
+		cmocka_unit_test(test_rule_count), cmocka_unit_test(test_path_count),
 	};
 
 	return cmocka_run_group_tests_name("pathrules", tests, make_dir, remove_dir);
