@@ -46,12 +46,20 @@ static void read_exact_path(const struct value *value, struct config_route *rout
 /* The stored form ends with '/', as the datapath's LPM keys do. */
 static void read_prefix(const struct value *value, struct config_route *route)
 {
-	char *path;
-	size_t len;
+	char *path, *at;
+	size_t len, segments = 0;
 
 	if (value_path(value, &path))
 		return;
 	len = strlen(path);
+	for (at = path; *at; at++)
+		segments += *at == '/' && at[1];
+	if (segments >= PATH_DEPTHS) {
+		value_error(value, "the prefix has %zu segments (allowed: %d)", segments,
+			    PATH_DEPTHS - 1);
+		free(path);
+		return;
+	}
 	if (path[len - 1] == '/') {
 		route->path = path;
 		return;

@@ -73,7 +73,7 @@ static int add_host(struct builder *b, const char *host)
 
 	if (!host || host_index(b, host) != KEYMAP_MISSING)
 		return 0;
-	if (index >= SCOPE_DENY)
+	if (index >= SCOPE_PREFIX)
 		return -E2BIG;
 	err = keymap_put(&b->hosts, 0, host, strlen(host), index);
 	if (err)
@@ -271,7 +271,7 @@ int mapsync_write_routes(const struct mapset *maps, struct store *store,
 		err = add_all(&b);
 	if (!err)
 		err = mapsync_write_rules(maps,
-					  &(struct mapsync_targets){ out->epoch, config, &b.hosts,
+					  &(struct mapsync_targets){ out, config, &b.hosts,
 								     b.routes, b.components });
 	free(b.answer);
 	free(b.body);
@@ -301,7 +301,7 @@ static bool is_other_host(const void *key, const void *value, const void *keep)
 	return ((const struct host_key *)key)->epoch != *(const uint32_t *)keep;
 }
 
-/* Both kinds of exact keys begin with the scope. */
+/* Both kinds of keys begin with the scope. */
 static bool is_other_path(const void *key, const void *value, const void *keep)
 {
 	uint32_t scope;
@@ -309,13 +309,6 @@ static bool is_other_path(const void *key, const void *value, const void *keep)
 	(void)value;
 	memcpy(&scope, key, sizeof(scope));
 	return scope >> MAPSYNC_HOST_BITS != *(const uint32_t *)keep;
-}
-
-static bool is_other_prefix(const void *key, const void *value, const void *keep)
-{
-	(void)value;
-	return ((const struct prefix_key *)key)->scope >> MAPSYNC_HOST_BITS !=
-	       *(const uint32_t *)keep;
 }
 
 int mapsync_drop_routes(const struct mapset *maps, uint32_t keep)
@@ -327,8 +320,6 @@ int mapsync_drop_routes(const struct mapset *maps, uint32_t keep)
 		err = mapset_delete_if(maps->paths, is_other_path, &keep, NULL);
 	if (!err)
 		err = mapset_delete_if(maps->long_paths, is_other_path, &keep, NULL);
-	if (!err)
-		err = mapset_delete_if(maps->prefixes, is_other_prefix, &keep, NULL);
 	if (err)
 		log_error("cannot delete old routes: %s", strerror(-err));
 	return err;

@@ -22,15 +22,33 @@ static uint32_t scope_of(const struct writer *w, const struct pathrule *rule)
 {
 	const char *host = rule->host;
 
-	return w->targets->epoch << MAPSYNC_HOST_BITS |
+	return w->targets->epoch->epoch << MAPSYNC_HOST_BITS |
 	       (rule->view == PATHRULE_NORMAL ? SCOPE_DENY : 0) |
+	       (rule->is_exact ? 0 : SCOPE_PREFIX) |
 	       (host ? keymap_get(w->targets->hosts, 0, host, strlen(host)) : 0);
 }
 
-static int put_exact(const struct writer *w, const struct pathrule *rule, struct target *target)
+/* What the datapath must look for. */
+static void note_depth(const struct writer *w, const char *prefix, size_t len)
+{
+	struct mapsync_epoch *epoch = w->targets->epoch;
+	unsigned int depth = 0;
+	size_t i;
+
+	for (i = 1; i < len; i++)
+		depth += prefix[i] == '/';
+	if (len <= PATH_SHORT)
+		epoch->depths |= 1u << depth % PATH_DEPTHS;
+	else
+		epoch->long_depths |= 1u << depth % PATH_DEPTHS;
+}
+
+static int put_key(const struct writer *w, const struct pathrule *rule, struct target *target)
 {
 	size_t len = strlen(rule->path);
 
+	if (!rule->is_exact)
+		note_depth(w, rule->path, len);
 	if (len <= PATH_SHORT) {
 		struct path_key key = { .scope = scope_of(w, rule) };
 
@@ -44,20 +62,6 @@ static int put_exact(const struct writer *w, const struct pathrule *rule, struct
 		return mapsync_update(w->maps->long_paths, &key, target, "path", rule->path);
 	}
 	return -ENAMETOOLONG;
-}
-
-static int put_prefix(const struct writer *w, const struct pathrule *rule, struct target *target)
-{
-	size_t len = strlen(rule->path);
-	struct prefix_key key = {
-		.prefixlen = (uint32_t)(sizeof(key.scope) + len) * 8,
-		.scope = scope_of(w, rule),
-	};
-
-	if (len > PATH_BYTES)
-		return -ENAMETOOLONG;
-	memcpy(key.path, rule->path, len);
-	return mapsync_update(w->maps->prefixes, &key, target, "path", rule->path);
 }
 
 static struct target target_of(const struct writer *w, const struct pathrule *rule)
@@ -77,7 +81,7 @@ static struct target target_of(const struct writer *w, const struct pathrule *ru
 /* Index into `rules`; id 0: none. */
 static uint32_t element(const struct writer *w, uint32_t id)
 {
-	return id ? (w->targets->epoch & 1) * MAX_RULES + id : 0;
+	return id ? (w->targets->epoch->epoch & 1) * MAX_RULES + id : 0;
 }
 
 static void set_mask(struct ip_addr *mask, unsigned int len)
@@ -108,7 +112,7 @@ static int put_path(const struct writer *w, const struct pathrule *rule)
 		target.kind = TARGET_RULES;
 		target.slot = element(w, rule->id);
 	}
-	return rule->is_exact ? put_exact(w, rule, &target) : put_prefix(w, rule, &target);
+	return put_key(w, rule, &target);
 }
 
 int mapsync_write_rules(const struct mapset *maps, const struct mapsync_targets *targets)

@@ -26,7 +26,8 @@
 #define LEG_WAYS 8	       /* entries of a bucket of the leg table */
 #define HOST_BYTES 124	       /* longest configured host name */
 #define PATH_SHORT 60	       /* longest path in `paths`; longer ones are in `long_paths` */
-#define PATH_BYTES 252	       /* LPM_DATA_SIZE_MAX (256) less the scope */
+#define PATH_BYTES 252	       /* longest path in `long_paths` */
+#define PATH_DEPTHS 32	       /* a prefix has fewer segments */
 #define PATH_MAX_CONF 251      /* a path's longest usable form: PATH_BYTES less the appended '/' */
 #define STASH_BYTES 16384      /* one buffered, unfinished head; Node's own limit is 16 KB */
 #define STASH_PIECE 2048       /* a stash is filled in pieces of this size: slack behind its end */
@@ -91,6 +92,8 @@ struct settings {
 	__u32 error_slot[8];	 /* object slots of the canned errors, by enum canned */
 	__u32 error_gen[8];
 	__u32 source_flows; /* connections that one source may have; 0: as many as it likes */
+	__u32 depths;	    /* bit n: there are prefixes of n segments in `paths` */
+	__u32 long_depths;  /* ... in `long_paths` */
 	__u32 pad;
 };
 
@@ -129,7 +132,7 @@ struct host_key {
 	__u8 name[HOST_BYTES]; /* zero padded */
 };
 
-/* `paths`, `long_paths`: HASH -> struct target. Exact paths, zero padded. */
+/* `paths`, `long_paths`: HASH -> struct target. Paths, zero padded. */
 struct path_key {
 	__u32 scope;
 	__u8 path[PATH_SHORT];
@@ -139,14 +142,9 @@ struct long_path_key {
 	__u8 path[PATH_BYTES];
 };
 
-/* `prefixes`: LPM_TRIE -> struct target. Paths end with '/'. prefixlen in bits, scope included. */
-struct prefix_key {
-	__u32 prefixlen;
-	__u32 scope;
-	__u8 path[PATH_BYTES];
-};
-
-/* Beside a scope in the keys of paths: denials once more, by the normal form of their paths. */
+/* Beside a scope in these keys: prefixes, which end with '/'; and denials once more, by the normal
+ * form of their paths. */
+#define SCOPE_PREFIX (1u << 18)
 #define SCOPE_DENY (1u << 19)
 
 /* What a path leads to. 16 bytes, replaced whole. */
@@ -276,11 +274,10 @@ enum counter {
 #define SLUICE_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 SLUICE_ASSERT_SIZE(struct ip_addr, 16);
 SLUICE_ASSERT_SIZE(struct vip_key, 20);
-SLUICE_ASSERT_SIZE(struct settings, 120);
+SLUICE_ASSERT_SIZE(struct settings, 128);
 SLUICE_ASSERT_SIZE(struct host_key, 128);
 SLUICE_ASSERT_SIZE(struct path_key, 64);
 SLUICE_ASSERT_SIZE(struct long_path_key, 256);
-SLUICE_ASSERT_SIZE(struct prefix_key, 260);
 SLUICE_ASSERT_SIZE(struct target, 16);
 SLUICE_ASSERT_SIZE(struct rule, 56);
 SLUICE_ASSERT_SIZE(struct object, 40);

@@ -23,7 +23,7 @@ static __always_inline struct target *guard_exact(struct run *r, __u32 scope)
 {
 	__u32 len = r->normal.seen ? r->normal.seen : 1;
 
-	return route_exact_at(r, scope, r->normal.buf, 0, len);
+	return route_at(r, scope, r->normal.buf, 0, len, 0);
 }
 
 static __always_inline struct target *guard_prefix(struct run *r, __u32 scope)

@@ -13,8 +13,8 @@
 
 #include "prog_node.h"
 
-#define SCOPE_SHOP 0x40002
-#define SCOPE_ALL 0x40003
+#define SCOPE_SHOP 0x400002
+#define SCOPE_ALL 0x400003
 #define DENIED 0
 #define BAD -1 /* 400 */
 

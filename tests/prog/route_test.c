@@ -10,9 +10,9 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define SCOPE_SHOP 0x40002
-#define SCOPE_WILD 0x40003
-#define SCOPE_DEEP 0x40004
+#define SCOPE_SHOP 0x400002
+#define SCOPE_WILD 0x400003
+#define SCOPE_DEEP 0x400004
 
 struct route_row {
 	const char *name;

@@ -17,15 +17,16 @@
 #define ROUNDS 7
 #define WARM_UP 2000
 #define REQUESTS 10000
-#define SCOPE_BASE 0x50000
+#define SCOPE_BASE 0x500000
 
 static const int sizes[] = { 10, 1000, 100000 };
 #define SIZES (sizeof(sizes) / sizeof(sizes[0]))
 #define SIZE_MAX_ROUTES 100000
 #define SCATTER 7919u /* no divisor of a size: popular paths lie anywhere */
 
-enum kind { EXACT, PREFIX, RULES, KINDS };
+enum kind { EXACT, PREFIX, DEEP, RULES, KINDS };
 static const char *const kind_names[] = { "exact path, component", "prefix, redirect",
+					  "prefix of 1 to 5 segments",
 					  "prefix with conditions, redirect" };
 
 enum spread { ZIPF, UNIFORM, SPREADS };
@@ -51,10 +52,18 @@ static uint32_t scope_of(enum kind kind, size_t size)
 	return SCOPE_BASE + kind * SIZES + size;
 }
 
-/* A path as shops have them; `behind`: what follows a prefix. */
-static int write_path(char *out, size_t room, uint32_t i, const char *behind)
+/* A path as shops have them; `is_asked`: in a request, behind a prefix. */
+static void write_path(char *out, size_t room, enum kind kind, uint32_t i, bool is_asked)
 {
-	return snprintf(out, room, "/shop/category-%u/product-%u%s", i % 97, i, behind);
+	static const char *const tails[] = { "/", "/b/", "/b/c/", "/b/c/d/", "/b/c/d/e/" };
+
+	if (kind == DEEP)
+		snprintf(out, room, "/a-%u%s%s", i, tails[i % 5], is_asked ? "x/y/z" : "");
+	else
+		snprintf(out, room, "/shop/category-%u/product-%u%s", i % 97, i,
+			 kind == EXACT ? "" :
+			 is_asked      ? "/details" :
+					 "/");
 }
 
 static void make_table(enum kind kind, size_t size)
@@ -65,10 +74,10 @@ static void make_table(enum kind kind, size_t size)
 
 	redirect.len = 20;
 	for (i = 0; i < (uint32_t)sizes[size]; i++) {
-		write_path(path, sizeof(path), i, kind == EXACT ? "" : "/");
+		write_path(path, sizeof(path), kind, i, false);
 		if (kind == EXACT) {
 			room_exact(scope, path, room_to_object(SLOT_SMALL, POOL_1));
-		} else if (kind == PREFIX) {
+		} else if (kind != RULES) {
 			room_prefix(scope, path, redirect);
 		} else {
 			rule = 1 + 2 * (i % 60000);
@@ -146,8 +155,7 @@ static double measure(enum kind kind, enum spread spread, size_t size)
 	for (i = -WARM_UP; i < REQUESTS; i++) {
 		if (!i)
 			read_stats(&ns[0], &runs[0]);
-		write_path(path, sizeof(path), pick(spread, (uint32_t)sizes[size]),
-			   kind == EXACT ? "" : "/details");
+		write_path(path, sizeof(path), kind, pick(spread, (uint32_t)sizes[size]), true);
 		ask(path);
 	}
 	read_stats(&ns[1], &runs[1]);

@@ -8,7 +8,7 @@
 
 #include "prog_node.h"
 
-#define SCOPE_SHOP 0x40002
+#define SCOPE_SHOP 0x400002
 #define METHOD_OTHER 9 /* HTTP_OTHER */
 #define V4(len) (96 + (len))
 #define GONE -1	   /* SLOT_MOVED */
@@ -270,6 +270,69 @@ TEST(bounded, "at most RULES_PER_PATH rules are looked at")
 	room_rule(RULES_PER_PATH, "::", 0, 0, 0, room_to_pool(POOL_4));
 	client_open(&c, false);
 	expect_out(ask(&c, "GET", "/x/y", "a"), 4);
+}
+
+/* --- depths of prefixes ----------------------------------------------------------------------- */
+
+#define S8 "/s/s/s/s/s/s/s/s"
+#define S31 S8 S8 S8 "/s/s/s/s/s/s/s"
+#define X50 "/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+struct depth_row {
+	const char *name;
+	const char *prefix, *path;
+	bool is_found;
+};
+
+static const struct depth_row depth_rows[] = {
+	{ "root", "/", "/x", true },
+	{ "root itself", "/", "/", true },
+	{ "eight bytes", "/abcdef/", "/abcdef/x", true },
+	{ "nine bytes", "/abcdefg/", "/abcdefg/x", true },
+	{ "its path alone", "/abcdefg/", "/abcdefg", true },
+	{ "with a slash", "/abcdefg/", "/abcdefg/", true },
+	{ "a slash in every second byte", S8 "/", S8 "/s/s", true },
+	{ "and one less", S8 "/", "/s/s/s/s/s/s/s", false },
+	{ "31 segments", S31 "/", S31 "/s", true },
+	{ "31 segments, no more", S31 "/", S31, true },
+	{ "31 segments, 60 asked", S31 "/", S31 S31, true },
+	{ "60 bytes", X50 "/ab/efgh/", X50 "/ab/efgh/x", true },
+	{ "61 bytes", X50 "/ab/efghi/", X50 "/ab/efghi/x", true },
+	{ "61 bytes, itself", X50 "/ab/efghi/", X50 "/ab/efghi", true },
+	{ "60 bytes asked of 61", X50 "/ab/efghi/", X50 "/ab/efgh/x", false },
+	{ "251 bytes", X50 X50 X50 X50 X50 "/", X50 X50 X50 X50 X50 "/x", true },
+	{ "251 bytes, more asked", X50 X50 X50 X50 X50 "/", X50 X50 X50 X50 X50 X50, true },
+	{ "200 of 250 asked", X50 X50 X50 X50 X50 "/", X50 X50 X50 X50, false },
+};
+
+TEST_ROWS(depth, "prefix", depth_rows)
+{
+	const struct depth_row *row = row_;
+	struct client c;
+
+	room_prefix(ROOM_ANY, row->prefix, room_to_pool(POOL_2));
+	client_open(&c, false);
+	expect_out(ask(&c, "GET", row->path, "a"), row->is_found ? 2 : 1);
+}
+
+TEST(depths, "the longest of many depths")
+{
+	static const char path[] = "/p/q/r/"
+				   "tttttttttttttttttttttttttttttttttttttttttttttttttttt"
+				   "/u/v/w";
+	static const uint16_t pools[] = { POOL_2, POOL_3, POOL_4, POOL_5 };
+	char prefix[sizeof(path)] = "";
+	struct client c;
+	size_t i, n = 0;
+
+	for (i = 0; i < strlen(path); i++) {
+		prefix[i] = path[i];
+		if (path[i] != '/')
+			continue;
+		room_prefix(ROOM_ANY, prefix, room_to_pool(pools[n % 4]));
+		client_open(&c, false);
+		expect_out(ask(&c, "GET", path, "a"), pools[n++ % 4]);
+	}
 }
 
 /* --- targets without a path ------------------------------------------------------------------- */

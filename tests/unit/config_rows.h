@@ -10,6 +10,7 @@
 #define X10 "xxxxxxxxxx"
 #define X50 X10 X10 X10 X10 X10
 #define X250 X50 X50 X50 X50 X50
+#define S16 "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"
 
 /* Lines 1 to 3; then what else a row needs. Sections of one or a few lines each. */
 #define GW "[gateway]\nuplink = gw0\nvip = 10.80.9.9:80\n"
@@ -260,6 +261,7 @@ static const struct row route_rows[] = {
 	{ PATH("/a/:id"),
 	  "6: path: '/a/:id' has a ':param' segment, which is not supported in this" },
 	{ PATH("= /" X250 "x"), "6: path: the path has 252 bytes (allowed: 251)" },
+	{ PATH(S16 S16), "6: path: the prefix has 32 segments (allowed: 31)" },
 	{ PATH("/" X250),
 	  "6: path: the path has 252 bytes with the '/' at its end (allowed: 251)" },
 #define HOST(host) GW "[route r]\n" DENY "path = /\nhost = " host "\n"

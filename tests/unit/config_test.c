@@ -277,6 +277,9 @@ static void test_route_conditions(void **state)
 	assert_int_equal(routes[3].methods, RULE_CONNECT);
 	assert_int_equal(routes[5].from[0].prefixlen, 96);
 	config_free(config);
+	config_free(load_good(GW "[route a]\npath = " S16
+				 "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/\ndeny = 403\n"
+				 "[route b]\npath = = " S16 S16 S16 "\ndeny = 403\n"));
 }
 
 static void test_component_fields(void **state)

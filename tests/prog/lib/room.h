@@ -21,7 +21,7 @@ struct btf;
 #define ROOM_SENDERS 8
 #define ROOM_RELAYS 4096 /* and sources */
 #define ROOM_EPOCH 4
-#define ROOM_ANY 0x40001 /* scope of routes without a host */
+#define ROOM_ANY 0x400001 /* scope of routes without a host */
 
 enum room_backend {
 	BACKEND_NODE1 = 1, /* ... 5 */
