@@ -42,7 +42,7 @@ static __always_inline bool guard_takes(struct run *r, const struct target *t, _
 	} else {
 		r->target = *t;
 	}
-	return r->target.kind == TARGET_DENY && r->target.len > own;
+	return r->target.len > own;
 }
 
 /* True if what is in run.normal is denied in a scope; a final one is looked up as exact path, too.

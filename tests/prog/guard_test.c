@@ -86,6 +86,8 @@ static const struct guard_row guard_rows[] = {
 	{ "/secret", DENIED, NULL, NULL },
 	{ "/internalx", 1, NULL, NULL },
 	{ "/secret/x", 1, NULL, NULL },
+	{ "/internal/%zz", DENIED, NULL, NULL },
+	{ "/internal/x//../y", DENIED, NULL, NULL },
 	{ "/internal/public/x", 2, NULL, NULL },
 	/* escapes */
 	{ "/%69nternal/x", DENIED, NULL, NULL },
