@@ -58,6 +58,9 @@ bench-wire: all $(BUILD)/wire ## beside nginx under loss, reordering and delay
 bench-flood: all ## legitimate requests during a SYN flood and an ACK flood
 	netns-lab/bench/flood.sh
 
+bench-routes: $(BUILD)/prog/routes_bench ## run time of a hit by the number of routes
+	$<
+
 fuzz: $(BUILD)/vmlinux.h ## fuzz the HTTP parsers; SECONDS=60 for each
 	$(MAKE) -C tests/fuzz CLANG=$(CLANG) BUILD=$(abspath $(BUILD))/fuzz run
 
@@ -107,7 +110,8 @@ $(BUILD)/sluice: $(OBJECTS)
 
 # A unit test is linked with the rooms of control/ that it tests: all but those that need a kernel.
 UNIT_ROOMS := $(wildcard control/config*.c) control/log.c control/plan.c control/extent.c \
-	control/state.c control/store.c control/store_open.c control/mapset.c
+	control/state.c control/store.c control/store_open.c control/mapset.c control/pathrules.c \
+	control/keymap.c
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h control/*.h) $(UNIT_ROOMS) \
 		$(DATAPATH_HEADERS) | $(BUILD)/unit
 	@echo "  CC   $@"
@@ -130,5 +134,6 @@ $(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra $< -o $@
 
-.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood fuzz lint install clean
+.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-routes fuzz lint \
+	install clean
 .DELETE_ON_ERROR:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Builds answers as HTTP/1.1 text (RFC 9112). Entry points: answer_component(), answer_route(),
- * answer_error(). Where the bytes go is the store's business.
+ * answer_uri(), answer_error(). Where the bytes go is the store's business.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -120,6 +120,38 @@ int answer_component(struct answer *out, const struct config_component *componen
 int answer_route(struct answer *out, int status, const char *location)
 {
 	return finish_text(out, status, location, false);
+}
+
+static int write_uri_head(char *out, int status, const char *location, const char *extra)
+{
+	int len;
+
+	len = snprintf(out, HEAD_MAX + 1,
+		       "HTTP/1.1 %d %s\r\nserver: sluice\r\ncontent-length: 0\r\n%s"
+		       "location: %.*s",
+		       status, status_text(status), extra,
+		       (int)(strstr(location, REDIRECT_URI) - location), location);
+	return len > HEAD_MAX ? -E2BIG : len;
+}
+
+int answer_uri(struct answer *out, int status, const char *location)
+{
+	int head_len = write_uri_head(out->head, status, location, "");
+	int close_len = write_uri_head(out->close_head, status, location, CONNECTION_CLOSE);
+	int len = snprintf(out->body, sizeof(out->body), "%s\r\n\r\n",
+			   strstr(location, REDIRECT_URI) + strlen(REDIRECT_URI));
+
+	if (head_len < 0 || close_len < 0 || len >= (int)sizeof(out->body))
+		return -E2BIG;
+	out->source = (struct object_source){
+		.head = out->head,
+		.head_len = (size_t)head_len,
+		.close_head = out->close_head,
+		.close_len = (size_t)close_len,
+		.body = out->body,
+		.body_len = (size_t)len,
+	};
+	return 0;
 }
 
 int answer_error(struct answer *out, enum canned which)

@@ -9,7 +9,7 @@
 
 struct answer {
 	char head[HEAD_MAX + 1], close_head[HEAD_MAX + 1];
-	char body[256];
+	char body[HEADER_VALUE_BYTES + sizeof("\r\n\r\n")];
 	struct object_source source; /* points into this struct, and to a component's bytes */
 };
 
@@ -18,6 +18,9 @@ int answer_component(struct answer *out, const struct config_component *componen
 		     size_t len);
 /* A deny or redirect route's answer (location NULL: no redirect). 0 or -E2BIG. */
 int answer_route(struct answer *out, int status, const char *location);
+/* A redirect's answer whose location has REDIRECT_URI in it: the header blocks end before it, the
+ * body is what comes behind it. 0 or -E2BIG. */
+int answer_uri(struct answer *out, int status, const char *location);
 /* One of the datapath's own errors; it always ends the connection. */
 int answer_error(struct answer *out, enum canned which);
 

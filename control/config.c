@@ -2,7 +2,7 @@
 /*
  * One INI file to one struct config, and its end. The steps are in their own files: lines to
  * entries (config_ini.c), entries to values (config_schema.c and the readers behind it), then what
- * the whole must obey (config_check.c, config_limits.c). config_parse.h joins them.
+ * the whole must obey (config_check.c, config_limits.c, config_rules.c). config_parse.h joins them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +42,7 @@ static void route_clear(struct config_route *route)
 	free(route->name);
 	free(route->host);
 	free(route->path);
+	free(route->from);
 	free(route->location);
 }
 
@@ -97,6 +98,7 @@ int config_load(const char *path, struct config **out, FILE *err)
 		schema_read(&parser);
 		check_config(&parser);
 		check_limits(&parser);
+		check_rules(&parser);
 	}
 	problems = report_finish(&parser, err);
 	if (problems)

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define HEADER_VALUE_BYTES 1024 /* longest one; three and a status line fit HEAD_MAX */
+#define REDIRECT_URI "$uri"	/* in a location: the request's path and query */
+
 struct endpoint {
 	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d */
 	uint16_t port;	      /* host order */
@@ -80,6 +83,9 @@ struct config_route {
 	char *host; /* lower case; NULL: any; "*.example" kept as ".example" */
 	char *path; /* prefix routes: always ends with '/'; exact ones as written */
 	bool is_exact;
+	struct cidr *from; /* the client's networks; none: any */
+	size_t n_from;
+	uint16_t methods; /* enum rule_method of abi.h; 0: any */
 	enum route_action action;
 	size_t pool;	/* ROUTE_POOL */
 	int status;	/* deny: 403 or 404; redirect: 301 302 303 307 308 */
@@ -120,5 +126,7 @@ struct config {
  */
 int config_load(const char *path, struct config **out, FILE *err);
 void config_free(struct config *config);
+/* Prints what is hardly meant, each as "FILE:LINE: warning: message". */
+void config_warn(const struct config *config, FILE *err);
 
 #endif

@@ -95,14 +95,45 @@ static void check_backend(struct parser *parser, const struct section *section)
 				     text));
 }
 
-/* Exact routes and components are keys of one map. */
+/* One label for what may stand once: a path with one pair of conditions. */
 static void note_path(struct parser *parser, int line, const char *host, const char *path,
-		      bool is_exact)
+		      bool is_exact, const char *conditions)
 {
-	if (!path)
-		return;
-	report_once(parser, line, "%s '%s' of %s%s%s", is_exact ? "exact path" : "prefix", path,
-		    host ? "host " : "any host", host && *host == '.' ? "*" : "", host ? host : "");
+	report_once(parser, line, "%s '%s' of %s%s%s%s", is_exact ? "exact path" : "prefix", path,
+		    host ? "host " : "any host", host && *host == '.' ? "*" : "", host ? host : "",
+		    conditions);
+}
+
+/* `from`: " from NETWORK", or empty. */
+static void note_methods(struct parser *parser, int line, const struct config_route *route,
+			 const char *from)
+{
+	unsigned int bit;
+	char *text;
+
+	if (!route->methods)
+		note_path(parser, line, route->host, route->path, route->is_exact, from);
+	for (bit = 0; bit < METHODS; bit++) {
+		if (!(route->methods & 1u << bit))
+			continue;
+		text = config_format("%s with method %s", from, method_name(bit));
+		note_path(parser, line, route->host, route->path, route->is_exact, text);
+		free(text);
+	}
+}
+
+static void note_route(struct parser *parser, int line, const struct config_route *route)
+{
+	char text[CIDR_TEXT_BYTES], *from;
+	size_t i;
+
+	if (!route->n_from)
+		note_methods(parser, line, route, "");
+	for (i = 0; i < route->n_from; i++) {
+		from = config_format(" from %s", cidr_text(&route->from[i], text));
+		note_methods(parser, line, route, route->from[i].prefixlen ? from : "");
+		free(from);
+	}
 }
 
 static void check_route(struct parser *parser, const struct section *section)
@@ -118,9 +149,8 @@ static void check_route(struct parser *parser, const struct section *section)
 		report(parser, section->line,
 		       "[route %s] has %zu of 'pool', 'deny' and 'redirect' (needed: exactly one)",
 		       section->name, n);
-	if (route->host || !section_find(section, "host"))
-		note_path(parser, key_line(section, "path"), route->host, route->path,
-			  route->is_exact);
+	if (route->path && (route->host || !section_find(section, "host")))
+		note_route(parser, key_line(section, "path"), route);
 }
 
 /* A file is not asked of a component whose bytes were to come from elsewhere. */
@@ -137,9 +167,9 @@ static void check_component(struct parser *parser, const struct section *section
 	require_key(parser, section, "path", "/EXACT");
 	if (!has_unsupported_source(section))
 		require_key(parser, section, "file", "FILE");
-	if (component->host || !section_find(section, "host"))
-		note_path(parser, key_line(section, "path"), component->host, component->path,
-			  true);
+	if (component->path && (component->host || !section_find(section, "host")))
+		note_path(parser, key_line(section, "path"), component->host, component->path, true,
+			  "");
 }
 
 static void check_section(struct parser *parser, const struct section *section)

@@ -11,22 +11,6 @@
 #include "abi.h"
 #include "config_parse.h"
 
-/* Each item of a list that is right goes to `add`; too many are an error of the first one more. */
-static void read_list(const struct value *value, size_t max,
-		      void (*add)(const struct value *item, void *object), void *object)
-{
-	struct value *items;
-	size_t n, i;
-
-	if (!value_split(value, &items, &n)) {
-		for (i = 0; i < n && i < max; i++)
-			add(&items[i], object);
-		if (n > max)
-			value_error(&items[max], "%zu items (allowed: %zu)", n, max);
-	}
-	values_free(items, n);
-}
-
 static void add_uplink(const struct value *item, void *object)
 {
 	struct config_gateway *gateway = object;
@@ -42,7 +26,7 @@ static void add_uplink(const struct value *item, void *object)
 
 static void read_uplink(const struct value *value, void *object)
 {
-	read_list(value, MAX_UPLINKS, add_uplink, object);
+	value_list(value, MAX_UPLINKS, add_uplink, object);
 }
 
 static void add_vip(const struct value *item, void *object)
@@ -60,7 +44,7 @@ static void add_vip(const struct value *item, void *object)
 
 static void read_vip(const struct value *value, void *object)
 {
-	read_list(value, MAX_VIPS, add_vip, object);
+	value_list(value, MAX_VIPS, add_vip, object);
 }
 
 /* A power of two, as the flow table wants it. */
@@ -97,7 +81,7 @@ static void add_trusted(const struct value *item, void *object)
 
 static void read_trusted(const struct value *value, void *object)
 {
-	read_list(value, MAX_TRUSTED, add_trusted, object);
+	value_list(value, MAX_TRUSTED, add_trusted, object);
 }
 
 static void read_forwarded(const struct value *value, void *object)
@@ -209,7 +193,7 @@ static void add_address(const struct value *item, void *object)
 
 static void read_address(const struct value *value, void *object)
 {
-	read_list(value, 2, add_address, object);
+	value_list(value, 2, add_address, object);
 }
 
 static void read_netns(const struct value *value, void *object)
@@ -267,7 +251,7 @@ static void add_member(const struct value *item, void *object)
 
 static void read_backends(const struct value *value, void *object)
 {
-	read_list(value, POOL_MEMBERS, add_member, object);
+	value_list(value, POOL_MEMBERS, add_member, object);
 }
 
 static void read_policy(const struct value *value, void *object)

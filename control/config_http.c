@@ -124,6 +124,25 @@ int value_host(const struct value *value, char **out)
 	return 0;
 }
 
+static const char *const methods[METHODS] = { "GET",	 "HEAD",  "POST",    "PUT",  "DELETE",
+					      "OPTIONS", "PATCH", "CONNECT", "TRACE" };
+_Static_assert(RULE_TRACE == 1 << (METHODS - 1), "enum rule_method");
+
+int value_method(const struct value *value, uint16_t *out)
+{
+	size_t bit;
+
+	if (value_choice(value, methods, METHODS, &bit))
+		return -EINVAL;
+	*out = (uint16_t)(1u << bit);
+	return 0;
+}
+
+const char *method_name(unsigned int bit)
+{
+	return methods[bit];
+}
+
 int value_header(const struct value *value, char **out)
 {
 	const char *at = value->text;
@@ -183,12 +202,28 @@ static bool is_location(const char *text)
 	return isalnum((unsigned char)*host) || *host == '[';
 }
 
+/* What is put in begins with '/': behind nothing but one, it would begin with a host. */
+static const char *uri_fault(const char *location)
+{
+	const char *uri = strstr(location, REDIRECT_URI);
+
+	if (!uri)
+		return NULL;
+	if (strstr(uri + 1, REDIRECT_URI))
+		return "has " REDIRECT_URI " twice (allowed: once)";
+	return uri == location + 1 ? "has nothing but '/' before " REDIRECT_URI
+				     ": clients could name a host there (allowed: http://, "
+				     "https:// or a path before it)" :
+				     NULL;
+}
+
 int value_redirect(const struct value *value, int *status, char **location)
 {
 	static const int statuses[] = { 301, 302, 303, 307, 308 };
 	char *end = value->text;
 	long number = strtol(value->text, &end, 10);
 	struct value target = *value;
+	const char *fault;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(statuses); i++)
@@ -202,6 +237,9 @@ int value_redirect(const struct value *value, int *status, char **location)
 			"301, 302, 303, 307 or 308, the location visible ASCII that "
 			"begins with '/', http:// or https://)",
 			value->text);
+	fault = uri_fault(target.text);
+	if (fault)
+		return value_error(value, "'%s' %s", target.text, fault);
 	if (value_header(&target, location))
 		return -EINVAL;
 	*status = (int)number;

@@ -169,6 +169,17 @@ int value_cidr(const struct value *value, struct cidr *out)
 	return 0;
 }
 
+const char *cidr_text(const struct cidr *cidr, char buf[CIDR_TEXT_BYTES])
+{
+	bool is_ipv4 = cidr->prefixlen >= 96 && IN6_IS_ADDR_V4MAPPED(&cidr->addr);
+	char addr[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(is_ipv4 ? AF_INET : AF_INET6, &cidr->addr.s6_addr[is_ipv4 ? 12 : 0], addr,
+		  sizeof(addr));
+	snprintf(buf, CIDR_TEXT_BYTES, "%s/%d", addr, cidr->prefixlen - (is_ipv4 ? 96 : 0));
+	return buf;
+}
+
 /* Returns NULL, or what is wrong with BASE/MASK. `text` is cut at the slash. */
 static const char *read_mark(char *text, uint32_t *base, uint32_t *mask)
 {

@@ -11,12 +11,13 @@
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
-#define LINE_BYTES 4096		/* line buffer asked of libinih, if it can be asked */
-#define NAME_BYTES 32		/* longest name of a section */
-#define HEADER_VALUE_BYTES 1024 /* three of them and a status line fit HEAD_MAX */
-#define MAX_TRUSTED 4096	/* elements of the map `trusted` */
-#define MAX_PATHS 500000	/* routes and components; a reload holds two sets of them */
-#define MAX_HOSTS 32768		/* the same for host names */
+#define LINE_BYTES 4096	 /* line buffer asked of libinih, if it can be asked */
+#define NAME_BYTES 32	 /* longest name of a section */
+#define MAX_TRUSTED 4096 /* elements of the map `trusted` */
+#define MAX_PATHS 500000 /* routes and components; a reload holds two sets of them */
+#define MAX_HOSTS 32768	 /* the same for host names */
+#define MAX_FROM 1024	 /* networks of one route */
+#define METHODS 9	 /* that can be named: enum rule_method */
 #define FLOWS_DEFAULT 262144
 #define HEADER_TIMEOUT_DEFAULT_MS 60000
 #define FLOWS_MIN 64
@@ -119,6 +120,8 @@ void check_config(struct parser *parser);
 /* config_limits.c: how much of each there may be. */
 bool check_counts(struct parser *parser);
 void check_limits(struct parser *parser);
+/* config_rules.c: routes with conditions. */
+void check_rules(struct parser *parser);
 
 /* config_value.c: 0 and *out, or -EINVAL and a problem reported. Strings belong to the caller. */
 int value_error(const struct value *value, const char *format, ...)
@@ -126,6 +129,9 @@ int value_error(const struct value *value, const char *format, ...)
 /* Items at commas and line ends, *n of them. Freed with values_free(). -EINVAL: an empty item. */
 int value_split(const struct value *value, struct value **items, size_t *n);
 void values_free(struct value *items, size_t n);
+/* Each item goes to `add`; too many are an error of the first one more. */
+void value_list(const struct value *value, size_t max,
+		void (*add)(const struct value *item, void *object), void *object);
 void value_unfold(char *text); /* line ends and blanks around them become one blank */
 int parse_number(const char *text, uint32_t *out); /* decimal, or hexadecimal with 0x */
 int value_number(const struct value *value, uint32_t min, uint32_t max, uint32_t *out);
@@ -140,6 +146,8 @@ int value_endpoint(const struct value *value, bool may_be_any, struct endpoint *
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 const char *endpoint_text(const struct endpoint *endpoint, char buf[ENDPOINT_TEXT_BYTES]);
 int value_cidr(const struct value *value, struct cidr *out);
+#define CIDR_TEXT_BYTES 64
+const char *cidr_text(const struct cidr *cidr, char buf[CIDR_TEXT_BYTES]);
 int value_mark(const struct value *value, uint32_t *base, uint32_t *mask);
 int value_interface(const struct value *value, char **out);
 int value_netns(const struct value *value, char **out);
@@ -147,6 +155,9 @@ int value_netns(const struct value *value, char **out);
 /* config_http.c: words of HTTP; returns as in config_value.c. */
 int value_path(const struct value *value, char **out);
 int value_host(const struct value *value, char **out);
+/* The bit of a method, enum rule_method, and its name. */
+int value_method(const struct value *value, uint16_t *out);
+const char *method_name(unsigned int bit);
 int value_header(const struct value *value, char **out);
 int value_media_type(const struct value *value, char **out);
 int value_redirect(const struct value *value, int *status, char **location);

@@ -46,12 +46,20 @@ static void read_exact_path(const struct value *value, struct config_route *rout
 /* The stored form ends with '/', as the datapath's LPM keys do. */
 static void read_prefix(const struct value *value, struct config_route *route)
 {
-	char *path;
-	size_t len;
+	char *path, *at;
+	size_t len, segments = 0;
 
 	if (value_path(value, &path))
 		return;
 	len = strlen(path);
+	for (at = path; *at; at++)
+		segments += *at == '/' && at[1];
+	if (segments >= PATH_DEPTHS) {
+		value_error(value, "the prefix has %zu segments (allowed: %d)", segments,
+			    PATH_DEPTHS - 1);
+		free(path);
+		return;
+	}
 	if (path[len - 1] == '/') {
 		route->path = path;
 		return;
@@ -73,6 +81,49 @@ static void read_route_path(const struct value *value, void *object)
 		read_exact_path(value, route);
 	else
 		read_prefix(value, route);
+}
+
+static void add_from(const struct value *item, void *object)
+{
+	struct config_route *route = object;
+	char text[CIDR_TEXT_BYTES];
+	struct cidr cidr;
+	size_t i;
+
+	if (value_cidr(item, &cidr))
+		return;
+	for (i = 0; i < route->n_from; i++)
+		if (route->from[i].prefixlen == cidr.prefixlen &&
+		    IN6_ARE_ADDR_EQUAL(&route->from[i].addr, &cidr.addr))
+			break;
+	if (i < route->n_from) {
+		value_error(item, "%s is given twice (allowed: once)", cidr_text(&cidr, text));
+		return;
+	}
+	route->from = config_grow(route->from, route->n_from, sizeof(*route->from));
+	route->from[route->n_from++] = cidr;
+}
+
+static void read_route_from(const struct value *value, void *object)
+{
+	value_list(value, MAX_FROM, add_from, object);
+}
+
+static void add_method(const struct value *item, void *object)
+{
+	struct config_route *route = object;
+	uint16_t method;
+
+	if (value_method(item, &method))
+		return;
+	if (route->methods & method)
+		value_error(item, "%s is given twice (allowed: once)", item->text);
+	route->methods |= method;
+}
+
+static void read_route_method(const struct value *value, void *object)
+{
+	value_list(value, METHODS, add_method, object);
 }
 
 static void read_route_pool(const struct value *value, void *object)
@@ -105,6 +156,7 @@ static void read_route_redirect(const struct value *value, void *object)
 
 const struct schema_key route_keys[] = {
 	{ "host", read_route_host, false },	    { "path", read_route_path, false },
+	{ "from", read_route_from, true },	    { "method", read_route_method, true },
 	{ "pool", read_route_pool, false },	    { "deny", read_route_deny, false },
 	{ "redirect", read_route_redirect, false }, { 0 },
 };

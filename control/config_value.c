@@ -90,6 +90,21 @@ void values_free(struct value *items, size_t n)
 	free(items);
 }
 
+void value_list(const struct value *value, size_t max,
+		void (*add)(const struct value *item, void *object), void *object)
+{
+	struct value *items;
+	size_t n, i;
+
+	if (!value_split(value, &items, &n)) {
+		for (i = 0; i < n && i < max; i++)
+			add(&items[i], object);
+		if (n > max)
+			value_error(&items[max], "%zu items (allowed: %zu)", n, max);
+	}
+	values_free(items, n);
+}
+
 int parse_number(const char *text, uint32_t *out)
 {
 	bool is_hex = !strncmp(text, "0x", 2);

@@ -75,6 +75,7 @@ static int command_check(const struct arguments *args)
 		return usage("check: unknown argument", args->rest[0]);
 	if (config_load(args->config, &config, stderr))
 		return EXIT_FAILURE;
+	config_warn(config, stderr);
 	config_free(config);
 	printf("%s: ok\n", args->config);
 	return EXIT_SUCCESS;

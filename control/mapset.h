@@ -23,7 +23,7 @@
 	X(hosts)                                                                                   \
 	X(paths)                                                                                   \
 	X(long_paths)                                                                              \
-	X(prefixes)                                                                                \
+	X(rules)                                                                                   \
 	X(objects)                                                                                 \
 	X(regions)                                                                                 \
 	X(flow_buckets)                                                                            \

@@ -102,6 +102,15 @@ int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes)
 	return mapsync_write_settings(maps, &settings);
 }
 
+/* What is looked for: for a moment what either epoch needs. */
+static void widen(struct settings *settings, const struct mapsync_epoch *epoch)
+{
+	settings->flags |= epoch->flags & (SETTINGS_HOSTS | SETTINGS_WILDCARDS | SETTINGS_DENY);
+	settings->flags &= epoch->flags | ~(uint32_t)SETTINGS_RELAY;
+	settings->depths |= epoch->depths;
+	settings->long_depths |= epoch->long_depths;
+}
+
 int mapsync_switch(const struct mapset *maps, const struct mapsync_epoch *epoch)
 {
 	struct settings settings;
@@ -110,15 +119,24 @@ int mapsync_switch(const struct mapset *maps, const struct mapsync_epoch *epoch)
 	err = mapsync_read_settings(maps, &settings);
 	if (err)
 		return err;
+	widen(&settings, epoch);
+	err = mapsync_write_settings(maps, &settings);
+	if (err)
+		return err;
 	settings.epoch = epoch->epoch;
 	settings.any_scope = epoch->epoch << MAPSYNC_HOST_BITS;
-	settings.flags = epoch->flags;
 	settings.header_timeout_ms = epoch->header_timeout_ms;
 	settings.source_flows = epoch->source_flows;
 	for (i = 0; i < CANNED_COUNT; i++) {
 		settings.error_slot[i] = epoch->errors[i].slot;
 		settings.error_gen[i] = epoch->errors[i].gen;
 	}
+	err = mapsync_write_settings(maps, &settings);
+	if (err)
+		return err;
+	settings.flags = epoch->flags;
+	settings.depths = epoch->depths;
+	settings.long_depths = epoch->long_depths;
 	return mapsync_write_settings(maps, &settings);
 }
 

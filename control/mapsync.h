@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "config.h"
+#include "keymap.h"
 #include "loader.h"
 #include "mapset.h"
 #include "plan.h"
@@ -26,6 +27,7 @@
 struct mapsync_epoch {
 	uint32_t epoch;
 	uint32_t flags; /* enum settings_flag */
+	uint32_t depths, long_depths;
 	uint32_t header_timeout_ms;
 	uint32_t source_flows;
 	struct object_ref errors[CANNED_COUNT];
@@ -49,12 +51,25 @@ int mapsync_rotate_keys(const struct mapset *maps);
 /* Hosts, routes, components, canned errors of a new epoch (mapsync_routes.c). */
 int mapsync_write_routes(const struct mapset *maps, struct store *store,
 			 const struct config *config, struct mapsync_epoch *out);
+/* Sets an element; `what` and `name` are for the log. */
+int mapsync_update(int fd, const void *key, const void *value, const char *what, const char *name);
+
+/* What the routes and components of an epoch lead to, by index in the configuration. */
+struct mapsync_targets {
+	struct mapsync_epoch *epoch;
+	const struct config *config;
+	const struct keymap *hosts; /* name -> index */
+	const struct target *routes, *components;
+};
+/* Paths and rules; sets the depths of the epoch (mapsync_rules.c). */
+int mapsync_write_rules(const struct mapset *maps, const struct mapsync_targets *targets);
 void mapsync_free_epoch(struct mapsync_epoch *epoch);
 /* Deletes routes and hosts of every epoch but `keep`. */
 int mapsync_drop_routes(const struct mapset *maps, uint32_t keep);
 
 int mapsync_write_pools(const struct mapset *maps, const struct config *config,
 			const struct plan *plan, uint32_t epoch);
+/* Paths of the old epoch and of the new one are found at every moment in between. */
 int mapsync_switch(const struct mapset *maps, const struct mapsync_epoch *epoch);
 
 /* VIPs with their default pool; `trim` also removes the others. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One epoch of hosts, paths and prefixes, and the objects that they point to. Entry points:
- * mapsync_write_routes(), mapsync_drop_routes(). A scope is epoch << 20 | index of the host; index
- * 0 stands for any host.
+ * One epoch of hosts, and what routes and components lead to; the paths themselves are written by
+ * mapsync_rules.c. Entry points: mapsync_write_routes(), mapsync_drop_routes(). A scope is
+ * epoch << 20 | index of the host; index 0 stands for any host.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "answer.h"
-#include "hash.h"
 #include "keymap.h"
 #include "log.h"
 #include "mapsync.h"
@@ -26,10 +25,11 @@ struct builder {
 	const struct config *config;
 	struct store *store;
 	struct mapsync_epoch *epoch;
-	struct keymap hosts;	/* name -> index */
-	struct keymap prefixes; /* (host index, path) -> index of the route */
-	struct answer *answer;	/* scratch */
-	uint8_t *body;		/* scratch, BODY_MAX + 1 bytes */
+	struct keymap hosts;   /* name -> index */
+	struct target *routes; /* by index in the configuration */
+	struct target *components;
+	struct answer *answer; /* scratch */
+	uint8_t *body;	       /* scratch, BODY_MAX + 1 bytes */
 };
 
 uint32_t mapsync_next_epoch(uint32_t epoch)
@@ -53,7 +53,7 @@ static uint32_t scope_of(const struct builder *b, const char *host)
 	return b->epoch->epoch << MAPSYNC_HOST_BITS | host_index(b, host);
 }
 
-static int update(int fd, const void *key, const void *value, const char *what, const char *name)
+int mapsync_update(int fd, const void *key, const void *value, const char *what, const char *name)
 {
 	int err;
 
@@ -73,7 +73,7 @@ static int add_host(struct builder *b, const char *host)
 
 	if (!host || host_index(b, host) != KEYMAP_MISSING)
 		return 0;
-	if (index >> MAPSYNC_HOST_BITS)
+	if (index >= SCOPE_PREFIX)
 		return -E2BIG;
 	err = keymap_put(&b->hosts, 0, host, strlen(host), index);
 	if (err)
@@ -83,7 +83,7 @@ static int add_host(struct builder *b, const char *host)
 		b->epoch->flags |= SETTINGS_WILDCARDS;
 	memcpy(key.name, host, strnlen(host, sizeof(key.name)));
 	scope = scope_of(b, host);
-	return update(b->maps->hosts, &key, &scope, "host", host);
+	return mapsync_update(b->maps->hosts, &key, &scope, "host", host);
 }
 
 static int add_hosts(struct builder *b)
@@ -99,41 +99,6 @@ static int add_hosts(struct builder *b)
 	return err;
 }
 
-static int put_exact(struct builder *b, uint32_t scope, const char *path, struct target *target)
-{
-	size_t len = strlen(path);
-
-	target->ident = hash_fnv(HASH_FNV_SEED, path, len);
-	if (len <= PATH_SHORT) {
-		struct path_key key = { .scope = scope };
-
-		memcpy(key.path, path, len);
-		return update(b->maps->paths, &key, target, "path", path);
-	}
-	if (len <= PATH_BYTES) {
-		struct long_path_key key = { .scope = scope };
-
-		memcpy(key.path, path, len);
-		return update(b->maps->long_paths, &key, target, "path", path);
-	}
-	return -ENAMETOOLONG;
-}
-
-static int put_prefix(struct builder *b, uint32_t scope, const char *path, struct target *target)
-{
-	size_t len = strlen(path);
-	struct prefix_key key = {
-		.prefixlen = (uint32_t)(sizeof(scope) + len) * 8,
-		.scope = scope,
-	};
-
-	if (len > PATH_BYTES)
-		return -ENAMETOOLONG;
-	memcpy(key.path, path, len);
-	target->ident = hash_fnv(HASH_FNV_SEED, path, len);
-	return update(b->maps->prefixes, &key, target, "path", path);
-}
-
 static int put_object(struct builder *b, struct object_ref *out)
 {
 	int err = store_put(b->store, &b->answer->source, out);
@@ -144,71 +109,39 @@ static int put_object(struct builder *b, struct object_ref *out)
 	return err;
 }
 
+/* What a route leads to. */
 static int add_route(struct builder *b, size_t index)
 {
 	const struct config_route *route = &b->config->routes[index];
-	struct target target = { .kind = TARGET_POOL, .pool = TARGET_POOL_NONE };
-	uint32_t scope = scope_of(b, route->host);
+	struct target *target = &b->routes[index];
 	struct object_ref ref;
+	bool has_uri;
 	int err;
 
+	target->pool = TARGET_POOL_NONE;
 	if (route->action == ROUTE_POOL) {
-		target.pool = (uint16_t)mapsync_pool_id(b->epoch->epoch, route->pool);
-	} else {
+		target->kind = TARGET_POOL;
+		target->pool = (uint16_t)mapsync_pool_id(b->epoch->epoch, route->pool);
+		return 0;
+	}
+	has_uri = route->action == ROUTE_REDIRECT && strstr(route->location, REDIRECT_URI);
+	if (has_uri)
+		err = answer_uri(b->answer, route->status, route->location);
+	else
 		err = answer_route(b->answer, route->status,
 				   route->action == ROUTE_REDIRECT ? route->location : NULL);
-		if (!err)
-			err = put_object(b, &ref);
-		if (err)
-			return err;
-		target.kind = TARGET_CANNED;
-		target.slot = ref.slot;
-		target.gen = ref.gen;
-	}
-	if (route->is_exact)
-		return put_exact(b, scope, route->path, &target);
-	err = put_prefix(b, scope, route->path, &target);
+	if (!err)
+		err = put_object(b, &ref);
 	if (err)
 		return err;
-	return keymap_put(&b->prefixes, host_index(b, route->host), route->path,
-			  strlen(route->path), (uint32_t)index);
-}
-
-/* The longest prefix route of a host that a path falls under, or KEYMAP_MISSING. */
-static uint32_t find_prefix(const struct builder *b, uint32_t host, const char *path)
-{
-	char text[PATH_BYTES + 2];
-	int len = snprintf(text, sizeof(text), "%s/", path);
-	uint32_t found;
-
-	for (; len > 0; len--) {
-		if (text[len - 1] != '/')
-			continue;
-		found = keymap_get(&b->prefixes, host, text, (size_t)len);
-		if (found != KEYMAP_MISSING)
-			return found;
-	}
-	return KEYMAP_MISSING;
-}
-
-/* Where a component's requests go that the kernel must not answer. */
-static uint16_t component_pool(const struct builder *b, const struct config_component *component)
-{
-	uint32_t host = host_index(b, component->host), found;
-	size_t pool = component->pool;
-
-	if (pool == SIZE_MAX) {
-		found = find_prefix(b, host, component->path);
-		if (found == KEYMAP_MISSING && host)
-			found = find_prefix(b, 0, component->path);
-		if (found == KEYMAP_MISSING)
-			pool = b->config->default_pool;
-		else if (b->config->routes[found].action == ROUTE_POOL)
-			pool = b->config->routes[found].pool;
-	}
-	if (pool == SIZE_MAX)
-		return TARGET_POOL_NONE;
-	return (uint16_t)mapsync_pool_id(b->epoch->epoch, pool);
+	target->kind = route->action == ROUTE_DENY ? TARGET_DENY :
+		       has_uri			   ? TARGET_REDIRECT :
+						     TARGET_CANNED;
+	if (route->action == ROUTE_DENY)
+		b->epoch->flags |= SETTINGS_DENY;
+	target->slot = ref.slot;
+	target->gen = ref.gen;
+	return 0;
 }
 
 /* Reads a component's file into b->body. Its length or -errno. */
@@ -247,9 +180,10 @@ static int note_component(struct builder *b, const struct config_component *comp
 	return out->name && out->path && (out->host || !component->host) ? 0 : -ENOMEM;
 }
 
-static int add_component(struct builder *b, const struct config_component *component)
+static int add_component(struct builder *b, size_t index)
 {
-	struct target target = { .kind = TARGET_OBJECT };
+	const struct config_component *component = &b->config->components[index];
+	struct target *target = &b->components[index];
 	struct object_ref ref;
 	ssize_t len;
 	int err;
@@ -268,11 +202,13 @@ static int add_component(struct builder *b, const struct config_component *compo
 		err = put_object(b, &ref);
 	if (err)
 		return err;
-	target.pool = component_pool(b, component);
-	target.slot = ref.slot;
-	target.gen = ref.gen;
-	err = put_exact(b, scope_of(b, component->host), component->path, &target);
-	return err ? err : note_component(b, component, &ref);
+	target->kind = TARGET_OBJECT;
+	target->pool = TARGET_POOL_ROUTE;
+	if (component->pool != SIZE_MAX)
+		target->pool = (uint16_t)mapsync_pool_id(b->epoch->epoch, component->pool);
+	target->slot = ref.slot;
+	target->gen = ref.gen;
+	return note_component(b, component, &ref);
 }
 
 static int add_errors(struct builder *b)
@@ -299,7 +235,7 @@ static int add_all(struct builder *b)
 	for (i = 0; !err && i < config->n_routes; i++)
 		err = add_route(b, i);
 	for (i = 0; !err && i < config->n_components; i++)
-		err = add_component(b, &config->components[i]);
+		err = add_component(b, i);
 	return err;
 }
 
@@ -310,7 +246,7 @@ static bool may_relay(const struct config *config)
 	size_t i;
 
 	for (i = 0; i < config->n_routes; i++)
-		if (config->routes[i].action != ROUTE_POOL)
+		if (config->routes[i].action != ROUTE_POOL || config->routes[i].n_from)
 			return false;
 	return true;
 }
@@ -329,12 +265,19 @@ int mapsync_write_routes(const struct mapset *maps, struct store *store,
 	b.body = malloc(BODY_MAX + 1);
 	out->components = calloc(config->n_components + 1, sizeof(*out->components));
 	out->n_components = 0;
-	if (b.answer && b.body && out->components)
+	b.routes = calloc(config->n_routes + 1, sizeof(*b.routes));
+	b.components = calloc(config->n_components + 1, sizeof(*b.components));
+	if (b.answer && b.body && b.routes && b.components && out->components)
 		err = add_all(&b);
+	if (!err)
+		err = mapsync_write_rules(maps,
+					  &(struct mapsync_targets){ out, config, &b.hosts,
+								     b.routes, b.components });
 	free(b.answer);
 	free(b.body);
+	free(b.routes);
+	free(b.components);
 	keymap_free(&b.hosts);
-	keymap_free(&b.prefixes);
 	return err;
 }
 
@@ -358,7 +301,7 @@ static bool is_other_host(const void *key, const void *value, const void *keep)
 	return ((const struct host_key *)key)->epoch != *(const uint32_t *)keep;
 }
 
-/* Both kinds of exact keys begin with the scope. */
+/* Both kinds of keys begin with the scope. */
 static bool is_other_path(const void *key, const void *value, const void *keep)
 {
 	uint32_t scope;
@@ -366,13 +309,6 @@ static bool is_other_path(const void *key, const void *value, const void *keep)
 	(void)value;
 	memcpy(&scope, key, sizeof(scope));
 	return scope >> MAPSYNC_HOST_BITS != *(const uint32_t *)keep;
-}
-
-static bool is_other_prefix(const void *key, const void *value, const void *keep)
-{
-	(void)value;
-	return ((const struct prefix_key *)key)->scope >> MAPSYNC_HOST_BITS !=
-	       *(const uint32_t *)keep;
 }
 
 int mapsync_drop_routes(const struct mapset *maps, uint32_t keep)
@@ -384,8 +320,6 @@ int mapsync_drop_routes(const struct mapset *maps, uint32_t keep)
 		err = mapset_delete_if(maps->paths, is_other_path, &keep, NULL);
 	if (!err)
 		err = mapset_delete_if(maps->long_paths, is_other_path, &keep, NULL);
-	if (!err)
-		err = mapset_delete_if(maps->prefixes, is_other_prefix, &keep, NULL);
 	if (err)
 		log_error("cannot delete old routes: %s", strerror(-err));
 	return err;

@@ -26,7 +26,8 @@
 #define LEG_WAYS 8	       /* entries of a bucket of the leg table */
 #define HOST_BYTES 124	       /* longest configured host name */
 #define PATH_SHORT 60	       /* longest path in `paths`; longer ones are in `long_paths` */
-#define PATH_BYTES 252	       /* LPM_DATA_SIZE_MAX (256) less the scope */
+#define PATH_BYTES 252	       /* longest path in `long_paths` */
+#define PATH_DEPTHS 32	       /* a prefix has fewer segments */
 #define PATH_MAX_CONF 251      /* a path's longest usable form: PATH_BYTES less the appended '/' */
 #define STASH_BYTES 16384      /* one buffered, unfinished head; Node's own limit is 16 KB */
 #define STASH_PIECE 2048       /* a stash is filled in pieces of this size: slack behind its end */
@@ -38,6 +39,8 @@
 #define BODY_MAX 65536 /* bytes of one component's body */
 #define HEAD_MAX 4096  /* bytes of one component's header block */
 #define MAX_OBJECTS (1 << 20)
+#define MAX_RULES 131072  /* per configuration epoch; the map holds two epochs */
+#define RULES_PER_PATH 32 /* rules that one request may be compared with */
 
 /* An IPv6 address, or an IPv4 address in its mapped form ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
 struct ip_addr {
@@ -89,6 +92,8 @@ struct settings {
 	__u32 error_slot[8];	 /* object slots of the canned errors, by enum canned */
 	__u32 error_gen[8];
 	__u32 source_flows; /* connections that one source may have; 0: as many as it likes */
+	__u32 depths;	    /* bit n: there are prefixes of n segments in `paths` */
+	__u32 long_depths;  /* ... in `long_paths` */
 	__u32 pad;
 };
 
@@ -97,6 +102,7 @@ enum settings_flag {
 	SETTINGS_WILDCARDS = 1 << 1, /* some of them are wildcards: keys that begin with '.' */
 	SETTINGS_FORWARDED_PASS = 1 << 2,
 	SETTINGS_RELAY = 1 << 3, /* no route restricts: connections without a flow may be relayed */
+	SETTINGS_DENY = 1 << 4,	 /* there are denials */
 };
 
 /* Kernel-made error answers. Order is ABI: index into settings.error_slot. */
@@ -126,7 +132,7 @@ struct host_key {
 	__u8 name[HOST_BYTES]; /* zero padded */
 };
 
-/* `paths`, `long_paths`: HASH -> struct target. Exact paths, zero padded. */
+/* `paths`, `long_paths`: HASH -> struct target. Paths, zero padded. */
 struct path_key {
 	__u32 scope;
 	__u8 path[PATH_SHORT];
@@ -136,25 +142,25 @@ struct long_path_key {
 	__u8 path[PATH_BYTES];
 };
 
-/* `prefixes`: LPM_TRIE -> struct target. Paths end with '/'. prefixlen in bits, scope included. */
-struct prefix_key {
-	__u32 prefixlen;
-	__u32 scope;
-	__u8 path[PATH_BYTES];
-};
+/* Beside a scope in these keys: prefixes, which end with '/'; and denials once more, by the normal
+ * form of their paths. */
+#define SCOPE_PREFIX (1u << 18)
+#define SCOPE_DENY (1u << 19)
 
 /* What a path leads to. 16 bytes, replaced whole. */
 struct target {
-	__u8 kind; /* enum target_kind */
-	__u8 flags;
+	__u8 kind;   /* enum target_kind */
+	__u8 len;    /* bytes of the path that leads here: a prefix with its '/', or TARGET_EXACT */
 	__u16 pool;  /* TARGET_POOL; also where a component request goes that the kernel must not
 			answer */
-	__u32 slot;  /* TARGET_OBJECT: index into `objects` */
+	__u32 slot;  /* index into `objects`; TARGET_RULES: into `rules` */
 	__u32 gen;   /* must equal objects[slot].gen */
 	__u32 ident; /* low 32 bits of the key's route_hash: guards against a recycled map element
 		      */
 };
 #define TARGET_POOL_NONE 0xffff
+#define TARGET_POOL_ROUTE 0xfffe /* of a component: what the path's other routes say */
+#define TARGET_EXACT 0xff
 
 enum target_kind {
 	TARGET_NONE,
@@ -162,6 +168,36 @@ enum target_kind {
 	TARGET_OBJECT, /* component: answered when the request is beyond doubt, else `pool` */
 	TARGET_CANNED, /* deny or redirect: answered whatever the request's method; connection ends
 			  when the request has a body */
+	TARGET_DENY,   /* as TARGET_CANNED, and it holds for other forms of the path (guard.h) */
+	TARGET_REDIRECT, /* as TARGET_CANNED; path and query go between header block and body */
+	TARGET_RULES,	 /* routes with conditions: the first rule that matches */
+};
+
+/*
+ * `rules`: ARRAY of 2 * MAX_RULES; rule i, from 1, of an epoch is element (epoch & 1) * MAX_RULES
+ * + i. A path's rules in the order in which they are tried, those of its shorter prefixes behind
+ * its own. Writer: daemon.
+ */
+struct rule {
+	struct ip_addr addr; /* of the client, where `mask` has bits */
+	struct ip_addr mask;
+	__u16 methods; /* enum rule_method; 0: any */
+	__u16 pad;
+	__u32 next; /* element; 0: the last one */
+	struct target target;
+};
+
+/* In the order of enum http_method. */
+enum rule_method {
+	RULE_GET = 1 << 0,
+	RULE_HEAD = 1 << 1,
+	RULE_POST = 1 << 2,
+	RULE_PUT = 1 << 3,
+	RULE_DELETE = 1 << 4,
+	RULE_OPTIONS = 1 << 5,
+	RULE_PATCH = 1 << 6,
+	RULE_CONNECT = 1 << 7,
+	RULE_TRACE = 1 << 8,
 };
 
 /* Bytes inside one region. */
@@ -238,12 +274,12 @@ enum counter {
 #define SLUICE_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 SLUICE_ASSERT_SIZE(struct ip_addr, 16);
 SLUICE_ASSERT_SIZE(struct vip_key, 20);
-SLUICE_ASSERT_SIZE(struct settings, 120);
+SLUICE_ASSERT_SIZE(struct settings, 128);
 SLUICE_ASSERT_SIZE(struct host_key, 128);
 SLUICE_ASSERT_SIZE(struct path_key, 64);
 SLUICE_ASSERT_SIZE(struct long_path_key, 256);
-SLUICE_ASSERT_SIZE(struct prefix_key, 260);
 SLUICE_ASSERT_SIZE(struct target, 16);
+SLUICE_ASSERT_SIZE(struct rule, 56);
 SLUICE_ASSERT_SIZE(struct object, 40);
 SLUICE_ASSERT_SIZE(struct pool, 392);
 SLUICE_ASSERT_SIZE(struct backend, 48);

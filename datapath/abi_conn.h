@@ -57,6 +57,7 @@ enum reply_flag {
 };
 
 #define ACTIVE_KERNEL 0xff
+#define TX_STASH (1u << 31)
 
 /* State of a chunked body (RFC 9112, 7.1), cut at any byte. */
 struct http_chunks {
@@ -92,7 +93,7 @@ struct flow {
 	__u32 snd_wnd;	      /* the client's window, bytes */
 	__u32 ts_recent;      /* client's TSval to be echoed */
 	__u32 legs[MAX_LEGS]; /* slot in `legs` + 1; 0: none */
-	__u32 tx_slot;	      /* object of the current or last answer */
+	__u32 tx_slot;	      /* object of the current or last answer, or TX_STASH | stash */
 	__u32 tx_gen;
 	__u32 tx_start; /* first byte of that answer */
 	__u32 recover;	/* highest byte sent when the last loss was noticed (RFC 6582) */
@@ -286,7 +287,7 @@ struct stash {
 	__u32 seen;  /* coarse clock of the last append */
 	__u32 start; /* seq of the first byte */
 	__u32 len;   /* bytes used */
-	__u32 kind;  /* 0: request, 1: response */
+	__u32 kind;  /* 0: request, 1: response, 2: answer; then `start` is its own slot */
 	__u32 pad;
 	__u8 bytes[STASH_BYTES + STASH_PIECE];
 };

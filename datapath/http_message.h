@@ -84,12 +84,13 @@ struct http_request {
 	__u16 cookie_len;
 	__u16 accept_encoding_off;
 	__u16 accept_encoding_len;
-	__u16 status; /* of the answer to a bad request: 400, 414, 431 or 505 */
-	__u8 method;  /* enum http_method */
-	__u8 minor;   /* of the version HTTP/1.minor: 0 or 1 */
-	__u8 reason;  /* enum http_reject */
-	__u8 start;   /* first byte of the request line: length of the empty lines before it */
-	__u16 pad;
+	__u16 status;	/* of the answer to a bad request: 400, 414, 431 or 505 */
+	__u8 method;	/* enum http_method */
+	__u8 minor;	/* of the version HTTP/1.minor: 0 or 1 */
+	__u8 reason;	/* enum http_reject */
+	__u8 start;	/* first byte of the request line: length of the empty lines before it */
+	__u8 is_normal; /* a plain path of lower-case letters, digits, '-', '.', '_' and '/' */
+	__u8 pad;
 };
 
 enum http_response_flag {

@@ -199,6 +199,12 @@ static __always_inline __u64 http_path_stops(__u64 word)
 	return ((letter & digit & line) | word) & HTTP_HIGH;
 }
 
+/* Upper-case letters, among what http_path_stops() lets pass: no bit 5, and not '_'. */
+static __always_inline __u64 http_upper(__u64 word)
+{
+	return ((word ^ HTTP_REP('_')) + HTTP_REP(0x7f)) & ~(word << 2) & HTTP_HIGH;
+}
+
 /* Not letters, digits, '-', '_' or a dot behind something else; `before`: byte before the word. */
 static __always_inline __u64 http_host_stops(__u64 word, __u64 before)
 {

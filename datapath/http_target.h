@@ -228,7 +228,7 @@ HTTP_FUNC int http_target_slow(struct http_scratch *s HTTP_NONNULL, __u32 pos)
 
 /* Origin form whose path, from `pos` to `end`, holds nothing but letters, digits, '-' ... */
 static __always_inline int http_target_plain(struct http_scratch *s, __u64 pos, __u64 end,
-					     __u64 len)
+					     __u64 len, __u64 upper)
 {
 	struct http_request *r = &s->req;
 	__u8 byte = http_byte(s, end);
@@ -240,6 +240,7 @@ static __always_inline int http_target_plain(struct http_scratch *s, __u64 pos, 
 	r->path_off = pos;
 	r->path_len = end - pos;
 	r->flags |= HTTP_PLAIN_PATH;
+	r->is_normal = !upper;
 	if (byte == ' ')
 		return end;
 	r->flags |= HTTP_QUERY;
@@ -251,7 +252,7 @@ static __always_inline int http_target_plain(struct http_scratch *s, __u64 pos, 
 static __always_inline int http_target_origin(struct http_scratch *s, __u64 pos, __u64 len)
 {
 	__u64 word, stops, below;
-	__u64 at = pos;
+	__u64 at = pos, upper = 0;
 
 	s->req.flags |= HTTP_ORIGIN_FORM;
 	do {
@@ -260,8 +261,9 @@ static __always_inline int http_target_origin(struct http_scratch *s, __u64 pos,
 		below = http_below(stops);
 		if (http_dot_stops(http_load8(s->buf + at, 0), word) & below)
 			return http_path_slow(s, pos);
+		upper |= http_upper(word) & below;
 		if (stops)
-			return http_target_plain(s, pos, at + http_behind(stops), len);
+			return http_target_plain(s, pos, at + http_behind(stops), len, upper);
 		at += 8;
 	} while (http_before(&at, len) && HTTP_CAN_LOOP);
 	return HTTP_LINE_MORE;

@@ -57,13 +57,7 @@ struct {
 HASH_ON_DEMAND(struct host_key, __u32, 65536, hosts);
 HASH_ON_DEMAND(struct path_key, struct target, ROUTES_MAX, paths);
 HASH_ON_DEMAND(struct long_path_key, struct target, ROUTES_MAX, long_paths);
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__type(key, struct prefix_key);
-	__type(value, struct target);
-	__uint(max_entries, ROUTES_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-} prefixes SEC(".maps");
+MAP(BPF_MAP_TYPE_ARRAY, __u32, struct rule, 2 * MAX_RULES, rules);
 
 /* Components. Writer: daemon (store.c); a region is added when the bytes need it. */
 MAP(BPF_MAP_TYPE_ARRAY, __u32, struct object, MAX_OBJECTS, objects);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bytes of answers from the kernel. An answer is a stream of bytes in one region: a header
- * block and a body. There is no retransmission queue: every segment can be made again.
+ * The bytes of answers from the kernel. An answer is a stream of bytes in one region, a header
+ * block and a body, or, if it was made for one request alone, in a stash. There is no
+ * retransmission queue: every segment can be made again.
  */
 #ifndef SLUICE_REPLY_H
 #define SLUICE_REPLY_H
 
 #include "segment.h"
+#include "stash.h"
 
 #define REPLY_STALE -2 /* the object's bytes are gone: the answer cannot go on */
 
@@ -18,6 +20,17 @@ static __always_inline struct object *reply_object(const struct flow *f)
 	return o && o->gen == f->tx_gen ? o : NULL;
 }
 
+/* The stash of an answer that was made for its request. */
+static __always_inline struct stash *reply_stash(const struct run *r, const struct flow *f)
+{
+	struct stash *st = stash_at(f->tx_slot & ~TX_STASH);
+
+	return st && st->owner_slot == r->flow_slot + 1 && st->owner_gen == f->gen &&
+			       st->kind == STASH_ANSWER ?
+		       st :
+		       NULL;
+}
+
 static __always_inline const struct span *reply_head(const struct flow *f, const struct object *o)
 {
 	return f->reply & REPLY_CLOSE ? &o->close : &o->head;
@@ -26,6 +39,26 @@ static __always_inline const struct span *reply_head(const struct flow *f, const
 static __always_inline __u32 reply_len(const struct flow *f, const struct object *o)
 {
 	return reply_head(f, o)->len + (f->reply & REPLY_HEAD ? 0 : o->body.len);
+}
+
+/* Sets r->tx_len to the number of bytes of the flow's answer. 0 or REPLY_STALE. */
+static __always_inline int reply_measure(struct run *r, const struct flow *f)
+{
+	const struct object *o;
+	const struct stash *st;
+
+	if (f->tx_slot & TX_STASH) {
+		st = reply_stash(r, f);
+		if (!st)
+			return REPLY_STALE;
+		r->tx_len = st->len;
+		return 0;
+	}
+	o = reply_object(f);
+	if (!o)
+		return REPLY_STALE;
+	r->tx_len = reply_len(f, o);
+	return 0;
 }
 
 static __always_inline __u32 reply_mss(const struct flow *f)
@@ -51,16 +84,45 @@ static __always_inline int reply_store(struct __sk_buff *skb, const __u8 *region
 	return bpf_skb_store_bytes(skb, at, region + off, n, 0) ? -1 : 0;
 }
 
-/* Puts bytes [offset, offset + n) of the answer behind the headers. 0 or -1. */
+/* As reply_payload(), from a stash. */
+static __always_inline int reply_stashed(struct __sk_buff *skb, struct run *r, const struct flow *f,
+					 __u32 offset, __u32 n)
+{
+	__u32 at = segment_header_len(r);
+	struct stash *st = reply_stash(r, f);
+
+	if (!st)
+		return REPLY_STALE;
+	st->seen = run_clock(r);
+	while (n && can_loop) {
+		__u32 piece = n < STASH_PIECE ? n : STASH_PIECE;
+
+		barrier_var(offset);
+		barrier_var(piece);
+		if (offset > STASH_BYTES || !is_length(piece, STASH_PIECE))
+			return -1;
+		if (bpf_skb_store_bytes(skb, at, st->bytes + offset, piece, 0))
+			return -1;
+		at += piece;
+		offset += piece;
+		n -= piece;
+	}
+	return 0;
+}
+
+/* Puts bytes [offset, offset + n) of the answer behind the headers. 0, -1 or REPLY_STALE. */
 __noinline int reply_payload(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			     __u32 offset, __u32 n)
 {
-	struct object *o = reply_object(f);
 	const struct span *head;
 	__u32 zero = 0, region, at, part;
+	struct object *o;
 	void *inner;
 	__u8 *bytes;
 
+	if (f->tx_slot & TX_STASH)
+		return reply_stashed(skb, r, f, offset, n);
+	o = reply_object(f);
 	if (!o)
 		return REPLY_STALE;
 	region = o->region;

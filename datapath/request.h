@@ -7,8 +7,9 @@
 #ifndef SLUICE_REQUEST_H
 #define SLUICE_REQUEST_H
 
+#include "decide.h"
 #include "open.h"
-#include "route.h"
+#include "redirect.h"
 
 #include "http_body.h"
 
@@ -249,13 +250,17 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL, str
 	return request_accept(skb, r, f, leg);
 }
 
-/* Headers that claim another client address are believed of nobody here; Node may believe them, so
- * they pass from load balancers only. */
-static __always_inline bool request_may_claim(const struct flow *f)
+/* The answer of a redirect to the request's own path. Returns enum scan; SCAN_GO: made. */
+static __always_inline int request_redirect(struct run *r, struct flow *f)
 {
-	const struct settings *s = settings_get();
-
-	return f->flags & FLOW_TRUSTED || (s && s->flags & SETTINGS_FORWARDED_PASS);
+	switch (redirect_make(r, f)) {
+	case REDIRECT_MADE:
+		return SCAN_GO;
+	case REDIRECT_LONG:
+		return request_error(r, f, CANNED_414, STAT_ERROR_400);
+	}
+	count(STAT_STASH_FULL);
+	return SCAN_STOP;
 }
 
 /* Where the whole request in run.http goes. */
@@ -263,42 +268,31 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 {
 	const struct http_request *q = &r->http.req;
 	__u32 reason = route_lookup(r, r->default_pool);
-	bool get = q->method == HTTP_GET || q->method == HTTP_HEAD;
-	struct target *t = &r->target;
+	int made;
 
 	if (q->flags & HTTP_FORWARDED && !request_may_claim(f))
-		return request_error(r, f, CANNED_400, STAT_FORWARDED);
+		reason = STAT_FORWARDED;
+	if (reason == STAT_FORWARDED || reason == STAT_ERROR_FORM)
+		return request_error(r, f, CANNED_400, reason);
 	/* A client of HTTP/1.0 would need `Connection: keep-alive` in the answer (RFC 9112, C.2.2).
 	 */
 	r->reply_flags = (q->method == HTTP_HEAD ? REPLY_HEAD : 0) |
 			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !(r->pkt.flags & TCP_FIN) ?
 				  0 :
 				  REPLY_CLOSE);
-	if (t->kind == TARGET_CANNED) {
-		if (q->flags & HTTP_BODY)
-			r->reply_flags |= REPLY_CLOSE;
-		reason = STAT_CANNED;
-	} else if (t->kind == TARGET_OBJECT) {
-		struct object *o = bpf_map_lookup_elem(&objects, &t->slot);
-
-		if (!get)
-			reason = STAT_MISS_METHOD;
-		else if (!http_request_answerable(q) || q->flags & HTTP_QUERY)
-			reason = STAT_MISS_HEADERS;
-		else if (!o || o->gen != t->gen)
-			reason = STAT_MISS_TABLE;
-		else
-			reason = STAT_HIT;
-	}
+	reason = decide_target(r, reason);
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
 		if (!request_may_switch(r, f))
 			return request_early();
+		made = r->target.kind == TARGET_REDIRECT ? request_redirect(r, f) : SCAN_GO;
+		if (made != SCAN_GO)
+			return made;
 		count(STAT_REQUESTS);
 		count(reason);
 		r->cursor += q->head_len - r->stashed;
 		return SCAN_ANSWER;
 	}
-	if (t->pool == TARGET_POOL_NONE)
+	if (r->target.pool == TARGET_POOL_NONE)
 		return request_error(r, f, CANNED_404, STAT_ERROR_404);
 	r->reason = reason;
 	return SCAN_POOL;

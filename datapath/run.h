@@ -11,6 +11,7 @@
 
 #include "maps.h"
 
+#include "http_normal.h"
 #include "http_request.h"
 
 #define HDR_MAX (ETH_HLEN + 40 + 60)
@@ -87,6 +88,11 @@ struct run {
 	__u32 default_pool;	    /* of the VIP */
 	__u32 is_trusted;	    /* the client is in `trusted` */
 	__u32 label_off, label_len; /* rest of the host name being looked up */
+	__u32 scope;		    /* of the request's host, or 0 */
+	__u32 stage;		    /* enum route_stage that run.target was found in */
+	__u32 slashes;		    /* number of `slash` in use */
+	__u32 probe;		    /* prefix being looked up: one more than its index there */
+	__u32 rule;		    /* being compared: index into `rules` */
 	/* Loop counters live here: on the stack each round would be a new state for the verifier.
 	 */
 	__u32 pick, opens, refusals, sent;
@@ -120,11 +126,12 @@ struct run {
 	struct bpf_fib_lookup fib;
 	struct path_key path_key;
 	struct long_path_key long_key;
-	struct prefix_key prefix_key;
+	__u8 slash[PATH_DEPTHS]; /* where the segments of a path end */
 	struct host_key host_key;
 	__u8 piece[PIECE_BYTES + 8];
 	struct flow stateless; /* stands in for a flow where none may be spent */
 	struct leg relayed;    /* the same for a leg */
+	struct http_normal normal;
 	struct http_scratch http;
 	__u8 slack[STASH_PIECE]; /* behind http.buf: see forward_pieces() */
 };

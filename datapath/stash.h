@@ -12,7 +12,7 @@
 #define STASH_WAYS 8
 #define STASH_FREE 0x7fffffff /* older than any */
 
-enum stash_kind { STASH_REQUEST, STASH_RESPONSE };
+enum stash_kind { STASH_REQUEST, STASH_RESPONSE, STASH_ANSWER };
 
 static __always_inline struct stash *stash_at(__u32 slot)
 {
@@ -41,7 +41,12 @@ __noinline int stash_is_free(struct stash *st NONNULL, __u32 clock)
 	if (!st->owner_slot)
 		return true;
 	f = flow_at(st->owner_slot - 1);
-	return !f || f->gen != st->owner_gen || flow_is_tombstone(f) || flow_is_expired(f, clock);
+	if (!f || f->gen != st->owner_gen || flow_is_tombstone(f) || flow_is_expired(f, clock))
+		return true;
+	/* An answer is over when it has been acknowledged; while a run holds the flow, it may not
+	 * have begun. */
+	return st->kind == STASH_ANSWER && !*(volatile __u32 *)&f->owner &&
+	       (f->tx_slot != (TX_STASH | st->start) || !(f->reply & REPLY_ACTIVE));
 }
 
 /* A stash for the flow: a free one, else the one that has been silent longest, whose holder then

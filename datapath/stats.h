@@ -60,3 +60,5 @@ STAT(SOURCE_FULL, "connections refused: their source has as many as `source_flow
 STAT(COOKIE_REPLAY, "dropped: data with the cookie of a connection that may have ended already")
 STAT(COOKIE_LIMITED, "dropped: data with an unknown cookie, while too many cookies are wrong")
 STAT(ERROR_MSS, "503: the client's MSS is too small for a backend's socket")
+STAT(DENIED_FORM, "requests denied for what their path stands for, not for how it is written")
+STAT(ERROR_FORM, "400: where `deny` routes exist, a path or host that may stand for more than one")

@@ -203,11 +203,8 @@ static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, 
 __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			      __u32 flags)
 {
-	struct object *o;
-
 	f->reply = (f->reply & REPLY_COUNTED) | REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
-	o = reply_object(f);
-	if (!o)
+	if (reply_measure(r, f))
 		return reply_abort(skb, r, f);
 	f->tx_start = f->snd_nxt;
 	f->snd_una = f->snd_nxt;
@@ -221,22 +218,18 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 	f->ssthresh = CWND_MAX;
 	if (f->reply & REPLY_CLOSE)
 		f->state = FLOW_CLOSING;
-	r->tx_len = reply_len(f, o);
 	return transmit_begin(skb, r, f, flags & TRANSMIT_TIMED);
 }
 
-#define SENDER_STALE ~0U /* in r->sender: the answer's object is gone */
+#define SENDER_STALE ~0U /* in r->sender: the answer's bytes are gone */
 
 /* Sets r->tx_len and r->sender of the answer under way. Returns the sender, NULL if it has none or
  * cannot go on. */
 static __always_inline struct sender *transmit_resume(struct run *r, struct flow *f)
 {
-	struct object *o = reply_object(f);
-
 	r->sender = SENDER_STALE;
-	if (!o)
+	if (reply_measure(r, f))
 		return NULL;
-	r->tx_len = reply_len(f, o);
 	r->sender = 0;
 	if (f->reply & REPLY_ONE)
 		return NULL;

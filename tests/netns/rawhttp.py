@@ -52,10 +52,10 @@ class Report:
         self.failures = 0
         self.prefix = ""
 
-    def run(self, name, function, *args):
+    def run(self, name, function, *args, **kwargs):
         name = self.prefix + name
         try:
-            function(*args)
+            function(*args, **kwargs)
         except Mismatch as e:
             self.failed(name, e.expected, e.actual)
         except Skip as e:

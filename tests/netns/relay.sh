@@ -79,6 +79,13 @@ deny = 403"
 	check_status "reload with a route that denies" 0 sluice reload
 	check "beside a deny route: 503" 503 "$(curl_codes /whoami 10)"
 	check "what is denied: 503 too" 503 "$(curl_codes /deny/x 10)"
+	configure "flows = $FLOWS
+source-flows = 0" "[route some]
+path = /some/
+from = 10.80.0.3
+pool = ssr"
+	check_status "reload with a route for some clients only" 0 sluice reload
+	check "beside a route with 'from': 503" 503 "$(curl_codes /whoami 10)"
 }
 
 # Busy clients of one address, more than it may have.

@@ -10,17 +10,15 @@
 #include "peek.h"
 #include "prog_node.h"
 
-#define SCOPE_SHOP 0x40002
-#define SCOPE_WILD 0x40003
-#define SCOPE_DEEP 0x40004
-#define KERNEL_HIT -1
-#define KERNEL_404 -2
+#define SCOPE_SHOP 0x400002
+#define SCOPE_WILD 0x400003
+#define SCOPE_DEEP 0x400004
 
 struct route_row {
 	const char *name;
 	const char *path;
 	const char *host;
-	int to; /* backend, or KERNEL_* */
+	int to; /* backend */
 };
 
 static const struct route_row route_rows[] = {
@@ -50,7 +48,8 @@ static const struct route_row route_rows[] = {
 	{ "host's route on another host", "/h/x", "other.example", 1 },
 	{ "host's exact path", "/exact", "shop.example", 5 },
 	{ "host falls back to routes without host", "/a/b", "shop.example", 2 },
-	{ "exact of any host before prefix of the host", "/h/any", "shop.example", 2 },
+	{ "prefix of the host before exact of any host", "/h/any", "shop.example", 3 },
+	{ "exact of any host on another host", "/h/any", "other.example", 2 },
 	{ "wildcard", "/w/x", "a.wild.example", 4 },
 	{ "wildcard, two labels", "/w/x", "b.a.wild.example", 4 },
 	{ "wildcard is not its own domain", "/w/x", "wild.example", 1 },

@@ -10,6 +10,7 @@
 #define X10 "xxxxxxxxxx"
 #define X50 X10 X10 X10 X10 X10
 #define X250 X50 X50 X50 X50 X50
+#define S16 "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"
 
 /* Lines 1 to 3; then what else a row needs. Sections of one or a few lines each. */
 #define GW "[gateway]\nuplink = gw0\nvip = 10.80.9.9:80\n"
@@ -260,6 +261,7 @@ static const struct row route_rows[] = {
 	{ PATH("/a/:id"),
 	  "6: path: '/a/:id' has a ':param' segment, which is not supported in this" },
 	{ PATH("= /" X250 "x"), "6: path: the path has 252 bytes (allowed: 251)" },
+	{ PATH(S16 S16), "6: path: the prefix has 32 segments (allowed: 31)" },
 	{ PATH("/" X250),
 	  "6: path: the path has 252 bytes with the '/' at its end (allowed: 251)" },
 #define HOST(host) GW "[route r]\n" DENY "path = /\nhost = " host "\n"
@@ -279,6 +281,11 @@ static const struct row route_rows[] = {
 	{ REDIRECT("301/b"), "6: redirect: '301/b' is not a redirect" },
 	{ REDIRECT("301 b"), "6: redirect: '301 b' is not a redirect" },
 	{ REDIRECT("301 https://"), "6: redirect: '301 https://' is not a redirect" },
+	{ REDIRECT("301 $uri"), "6: redirect: '301 $uri' is not a redirect" },
+	{ REDIRECT("301 https://$uri"), "6: redirect: '301 https://$uri' is not a redirect" },
+	{ REDIRECT("301 /$uri"),
+	  "6: redirect: '/$uri' has nothing but '/' before $uri: clients could" },
+	{ REDIRECT("301 /a$uri$uri"), "6: redirect: '/a$uri$uri' has $uri twice (allowed: once)" },
 	{ REDIRECT("301 /b c"), "6: redirect: '301 /b c' is not a redirect" },
 	{ REDIRECT("301 /\303\274"), "6: redirect: '301 /\303\274' is not a redirect" },
 	{ GW "[route r]\npath = /a/\n" DENY "[route s]\npath = /a\n" DENY,
@@ -286,6 +293,30 @@ static const struct row route_rows[] = {
 	{ GW "[route r]\npath = = /a\nhost = *.b\n" DENY "[route s]\npath = =/a\n" DENY
 	     "host = *.B\n",
 	  "9: exact path '/a' of host *.b is given twice: first in line 5" },
+#define A ROUTE "path = /a\n" DENY
+#define B "[route s]\npath = /a/\n" DENY
+	{ GW A "from = 10.0.0.1/8\n", "7: from: '10.0.0.1/8' has bits set behind the prefix" },
+	{ GW A "from = 10.0.0.0/8,\n ::g\n", "8: from: '::g' has no address before" },
+	{ GW A "from = 10.0.0.0/8,\n fd00::/8, 10.0.0.0/8\n",
+	  "8: from: 10.0.0.0/8 is given twice (allowed: once)" },
+	{ GW A "from = 10.0.0.0/8,\n", "7: from: an empty item in the list" },
+	{ GW A "method = GET, BREW\n",
+	  "7: method: 'BREW' is not a choice (allowed: GET, HEAD, POST, PUT, DELETE, OPTIONS, "
+	  "PATCH, CONNECT, TRACE)" },
+	{ GW A "method = get\n", "7: method: 'get' is not a choice" },
+	{ GW A "method = GET, PUT, GET\n", "7: method: GET is given twice (allowed: once)" },
+	{ GW FILE_C "from = 10.0.0.0/8\n", "7: unknown key 'from' in [component]" },
+	{ GW A "from = 10.0.0.0/8\n" B "from = 10.0.0.0/8\n",
+	  "9: prefix '/a/' of any host from 10.0.0.0/8 is given twice: first in line 5" },
+	{ GW A "method = GET, PUT\n" B "method = PUT, POST\n",
+	  "9: prefix '/a/' of any host with method PUT is given twice: first in line 5" },
+	{ GW A "method = GET\nfrom = fd00::/8, ::/0\n" B "method = GET\n",
+	  "10: prefix '/a/' of any host with method GET is given twice: first in line 5" },
+	{ GW A "method = GET\nfrom = ::1\n" B "from = ::1/128, ::2\nmethod = GET\n",
+	  "10: prefix '/a/' of any host from ::1/128 with method GET is given twice: first" },
+	{ GW A B "from = ::/0\n", "8: prefix '/a/' of any host is given twice: first in line 5" },
+	{ GW FILE_C "[route r]\n" DENY "path = = /c\nfrom = ::/0\n",
+	  "9: exact path '/c' of any host is given twice: first in line 5" },
 };
 
 static const struct row component_rows[] = {

@@ -252,6 +252,36 @@ static void test_route_fields(void **state)
 	config_free(config);
 }
 
+static void test_route_conditions(void **state)
+{
+	struct config *config = load_good(
+		GWNP
+		"[route a]\npath = /a\npool = p\nfrom = 10.0.0.0/8, ; ours\n fd00::/8,192.0.2.1\n"
+		"method = GET, HEAD,\n TRACE\n"
+		"[route b]\npath = /a\npool = p\nfrom = 10.0.0.0/9\n"
+		"[route c]\npath = /a\npool = p\nmethod = POST\n"
+		"[route d]\npath = /a\npool = p\nmethod = CONNECT\nfrom = 10.0.0.0/8\n"
+		"[route e]\npath = /a\npool = p\n" FILE_C
+		"[route f]\npath = = /c\ndeny = 403\nfrom = 0.0.0.0/0\n");
+	struct config_route *routes = config->routes;
+
+	(void)state;
+	assert_int_equal(routes[0].n_from, 3);
+	assert_int_equal(routes[0].from[0].prefixlen, 104);
+	assert_int_equal(routes[0].from[1].prefixlen, 8);
+	assert_int_equal(routes[0].from[2].prefixlen, 128);
+	assert_int_equal(routes[0].methods, RULE_GET | RULE_HEAD | RULE_TRACE);
+	assert_int_equal(routes[1].methods, 0);
+	assert_int_equal(routes[2].n_from, 0);
+	assert_int_equal(routes[2].methods, RULE_POST);
+	assert_int_equal(routes[3].methods, RULE_CONNECT);
+	assert_int_equal(routes[5].from[0].prefixlen, 96);
+	config_free(config);
+	config_free(load_good(GW "[route a]\npath = " S16
+				 "/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/\ndeny = 403\n"
+				 "[route b]\npath = = " S16 S16 S16 "\ndeny = 403\n"));
+}
+
 static void test_component_fields(void **state)
 {
 	char *text = config_format("%s[component c]\npath = /c/\nhost = A.b\npool = p\n"
@@ -348,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_header_timeout),
 		cmocka_unit_test(test_backend_and_pool_fields),
 		cmocka_unit_test(test_route_fields),
+		cmocka_unit_test(test_route_conditions),
 		cmocka_unit_test(test_component_fields),
 		cmocka_unit_test(test_media_types),
 		cmocka_unit_test(test_shipped_file),

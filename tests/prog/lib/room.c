@@ -43,7 +43,7 @@ static void map_get(const char *name, const void *key, void *value)
 /* Deletes every element of a hash or trie. */
 static void map_clear(const char *name)
 {
-	uint8_t key[sizeof(struct prefix_key)];
+	uint8_t key[sizeof(struct long_path_key)];
 	int fd = room_map(name);
 
 	while (!bpf_map_get_next_key(fd, NULL, key))
@@ -247,14 +247,35 @@ void room_exact(uint32_t scope, const char *path, struct target target)
 
 void room_prefix(uint32_t scope, const char *path, struct target target)
 {
-	struct prefix_key key = { .scope = scope };
-	size_t len = strlen(path);
+	struct settings settings = room_settings();
+	size_t len = strlen(path), i;
+	uint32_t depth = 0;
 
-	if (len > PATH_BYTES || path[len - 1] != '/')
+	if (path[len - 1] != '/')
 		check_die("prefix %s", path);
-	memcpy(key.path, path, len);
-	key.prefixlen = (4 + len) * 8;
-	room_map_update("prefixes", &key, &target);
+	for (i = 1; i < len; i++)
+		depth += path[i] == '/';
+	*(len <= PATH_SHORT ? &settings.depths : &settings.long_depths) |= 1u << depth;
+	room_set_settings(&settings);
+	room_exact(scope | SCOPE_PREFIX, path, target);
+}
+
+void room_rule(uint32_t index, const char *from, unsigned int len, uint16_t methods, uint32_t next,
+	       struct target target)
+{
+	struct rule rule = {
+		.addr = packet_addr(from), .methods = methods, .next = next, .target = target
+	};
+	unsigned int bit;
+
+	for (bit = 0; bit < len; bit++)
+		((uint8_t *)&rule.mask)[bit / 8] |= 0x80 >> bit % 8;
+	room_map_update("rules", &index, &rule);
+}
+
+struct target room_to_rules(uint32_t first)
+{
+	return (struct target){ .kind = TARGET_RULES, .slot = first };
 }
 
 void room_host(const char *name, uint32_t scope)
@@ -270,7 +291,7 @@ void room_host(const char *name, uint32_t scope)
 
 static void reset_routes(void)
 {
-	static const char *const maps[] = { "hosts", "paths", "long_paths", "prefixes", "trusted" };
+	static const char *const maps[] = { "hosts", "paths", "long_paths", "trusted" };
 	size_t i;
 
 	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)

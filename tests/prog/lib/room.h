@@ -21,7 +21,7 @@ struct btf;
 #define ROOM_SENDERS 8
 #define ROOM_RELAYS 4096 /* and sources */
 #define ROOM_EPOCH 4
-#define ROOM_ANY 0x40001 /* scope of routes without a host */
+#define ROOM_ANY 0x400001 /* scope of routes without a host */
 
 enum room_backend {
 	BACKEND_NODE1 = 1, /* ... 5 */
@@ -92,6 +92,11 @@ struct target room_to_canned(uint32_t slot);
 void room_exact(uint32_t scope, const char *path, struct target target);
 void room_prefix(uint32_t scope, const char *path, struct target target);
 
+/* Rule `index` of `rules`, and what leads to it. `from`: an address; `len`: of 128 bits. */
+void room_rule(uint32_t index, const char *from, unsigned int len, uint16_t methods, uint32_t next,
+	       struct target target);
+struct target room_to_rules(uint32_t first);
+
 /* `.example` is the wildcard *.example. */
 void room_host(const char *name, uint32_t scope);
 
@@ -104,6 +109,8 @@ void room_uplink_mtu(uint32_t mtu);
 void room_object(uint32_t slot, uint32_t gen, const char *status, uint32_t body_len);
 /* SLOT_OWN with such a body, at /own. */
 void room_own_object(uint32_t body_len);
+/* A redirect to `before` + the request's path and query + `behind`, 301. */
+void room_uri_object(uint32_t slot, const char *before, const char *behind);
 void room_set_object_gen(uint32_t slot, uint32_t gen);
 
 /* The bytes that the client of an object must get. Returns their number. */

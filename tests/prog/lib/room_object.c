@@ -75,6 +75,27 @@ void room_own_object(uint32_t body_len)
 	room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
 }
 
+void room_uri_object(uint32_t slot, const char *before, const char *behind)
+{
+	static const char start[] = "HTTP/1.1 301 Moved\r\ncontent-length: 0\r\n";
+	struct object *o = &contents[slot];
+	char *at = (char *)region;
+
+	memset(o, 0, sizeof(*o));
+	o->gen = 1;
+	o->head.off = region_used;
+	o->head.len = sprintf(at + region_used, "%slocation: %s", start, before);
+	region_used += o->head.len + 1;
+	o->close.off = region_used;
+	o->close.len =
+		sprintf(at + region_used, "%sconnection: close\r\nlocation: %s", start, before);
+	region_used += o->close.len + 1;
+	o->body.off = region_used;
+	o->body.len = sprintf(at + region_used, "%s\r\n\r\n", behind);
+	region_used += o->body.len + 1;
+	room_map_update("objects", &slot, o);
+}
+
 void room_set_object_gen(uint32_t slot, uint32_t gen)
 {
 	contents[slot].gen = gen;
