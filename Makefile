@@ -111,7 +111,7 @@ $(BUILD)/sluice: $(OBJECTS)
 # A unit test is linked with the rooms of control/ that it tests: all but those that need a kernel.
 UNIT_ROOMS := $(wildcard control/config*.c) control/log.c control/plan.c control/extent.c \
 	control/state.c control/store.c control/store_open.c control/mapset.c control/pathrules.c \
-	control/keymap.c
+	control/keymap.c control/answer.c $(wildcard control/mapsync*.c)
 $(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h control/*.h) $(UNIT_ROOMS) \
 		$(DATAPATH_HEADERS) | $(BUILD)/unit
 	@echo "  CC   $@"

@@ -76,6 +76,8 @@ def moved_to(location, status, target, **kwargs):
     r = ask(target, **kwargs)
     expect("status, location", (status, location), (r.status, r.header("location")))
     expect("by kernel, body", (True, b""), (r.by_kernel(), r.body))
+    expect("connection", "close" if kwargs.get("version") == "1.0" or "body" in kwargs else "",
+           r.options())
 
 
 def moved_again():
@@ -111,6 +113,7 @@ DENIED = (
     # target, host, method, status
     (f"/internal/{WHO}", ANY, "GET", 403),
     ("/internal", ANY, "GET", 403),
+    (f"/internal/%zz/{WHO}", ANY, "GET", 403),
     (f"/%69nternal/{WHO}", ANY, "GET", 403),
     (f"/%2569nternal/{WHO}", ANY, "GET", 403),
     (f"/%25%32%35%36%39nternal/{WHO}", ANY, "GET", 403),

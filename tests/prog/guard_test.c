@@ -4,9 +4,10 @@
  * says what its target comes to with these routes:
  *
  *   any host       deny: /internal/, = /secret, /files/private/
- *                  pool 2: /internal/public/, 3: /files/, 4: = /Secret, 5: /Internal/
+ *                  pool 2: /internal/public/, /ADMIN/area/, 3: /files/, 4: = /Secret, 5: /Internal/
  *   shop.example   deny: /admin/; pool 3: /files/private/
  *   all.example    deny: /
+ *   wide.example   pool 2: /
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define SCOPE_SHOP 0x400002
 #define SCOPE_ALL 0x400003
+#define SCOPE_WIDE 0x400004
 #define DENIED 0
 #define BAD -1 /* 400 */
 
@@ -69,6 +71,9 @@ static void make_routes(void)
 	room_prefix(SCOPE_SHOP, "/files/private/", pool(POOL_3, 15));
 	room_host("all.example", SCOPE_ALL);
 	deny_prefix(SCOPE_ALL, "/");
+	room_prefix(ROOM_ANY, "/ADMIN/area/", pool(POOL_2, 12));
+	room_host("wide.example", SCOPE_WIDE);
+	room_prefix(SCOPE_WIDE, "/", pool(POOL_2, 1));
 	set_denials(true);
 }
 
@@ -180,6 +185,10 @@ static const struct guard_row guard_rows[] = {
 	{ "/x", 1, "shop.example.", NULL },
 	{ "/x", 1, "sh+p.example", NULL },
 	{ "/INTERNAL/x", DENIED, "shop.example", NULL },
+	{ "/ADMIN/area/x", 2, "a", NULL },
+	{ "/ADMIN/area/x", DENIED, "shop.example", NULL },
+	{ "/internal/x", 2, "wide.example", NULL },
+	{ "/INTERNAL/x", 2, "wide.example", NULL },
 	{ "/files/private/%78", 3, "shop.example", NULL },
 	{ "/files/%70rivate/x", DENIED, "shop.example", NULL },
 	/* the root of a host */

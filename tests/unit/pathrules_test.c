@@ -76,6 +76,7 @@ static const struct row rows[] = {
 	{ D("a", "= /a", "") D("b", "= /a/", FROM("10.1.2.3")),
 	  "- =/a: a; - =/a/: b a; N- =/a: b a;" },
 	/* their chains */
+	{ D("a", "/a", METHOD("GET")) R("b", "/", ""), "- /: b; - /a/: a b; N- /a/: a;" },
 	{ D("a", "/a/b", FROM("10.0.0.0/8")) D("b", "/A", METHOD("GET")) R("c", "/a", "")
 		  D("d", "/", ""),
 	  "- /: d; - /A/: b d; - /a/: c; - /a/b/: a c; N- /: d; N- /a/: b d; N- /a/b/: a b d;" },
