@@ -83,7 +83,7 @@ ifndef V
 .SILENT:
 endif
 
-$(BUILD) $(BUILD)/unit $(BUILD)/prog:
+$(BUILD) $(BUILD)/unit $(BUILD)/unit/room $(BUILD)/prog $(BUILD)/prog/lib:
 	mkdir -p $@
 
 $(BUILD)/vmlinux.h: | $(BUILD)
@@ -112,15 +112,25 @@ $(BUILD)/sluice: $(OBJECTS)
 UNIT_ROOMS := $(wildcard control/config*.c) control/log.c control/plan.c control/extent.c \
 	control/state.c control/store.c control/store_open.c control/mapset.c control/pathrules.c \
 	control/keymap.c control/answer.c $(wildcard control/mapsync*.c)
-$(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h control/*.h) $(UNIT_ROOMS) \
-		$(DATAPATH_HEADERS) | $(BUILD)/unit
+UNIT_OBJECTS := $(UNIT_ROOMS:control/%.c=$(BUILD)/unit/room/%.o)
+$(BUILD)/unit/room/%.o: control/%.c | $(BUILD)/unit/room
 	@echo "  CC   $@"
-	$(CC) $(UNIT_CFLAGS) $< $(UNIT_ROOMS) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/prog/%: tests/prog/%.c $(PROG_LIB) $(wildcard tests/prog/lib/*.h) \
-		$(BUILD)/sluice.skel.h | $(BUILD)/prog
+$(BUILD)/unit/%: tests/unit/%.c $(UNIT_OBJECTS) | $(BUILD)/unit
 	@echo "  CC   $@"
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib $< $(PROG_LIB) $(LDLIBS) -o $@
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -o $@
+
+PROG_OBJECTS := $(PROG_LIB:tests/prog/%.c=$(BUILD)/prog/%.o)
+PROG_CFLAGS = $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib
+$(BUILD)/prog/lib/%.o: tests/prog/lib/%.c | $(BUILD)/sluice.skel.h $(BUILD)/prog/lib
+	@echo "  CC   $@"
+	$(CC) $(PROG_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/prog/%: tests/prog/%.c $(PROG_OBJECTS) | $(BUILD)/prog
+	@echo "  CC   $@"
+	$(CC) $(PROG_CFLAGS) -MMD -MP -MF $@.d $< $(PROG_OBJECTS) $(LDLIBS) -o $@
+-include $(UNIT_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(PROG_OBJECTS:.o=.d) $(PROG_TESTS:=.d)
 
 $(BUILD)/fetch: $(wildcard netns-lab/bench/fetch*.[ch]) netns-lab/bench/load.h | $(BUILD)
 	@echo "  CC   $@"
