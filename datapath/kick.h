@@ -7,7 +7,7 @@
 #define SLUICE_KICK_H
 
 #include "probe.h"
-#include "request.h"
+#include "scan.h"
 
 /* The header block has not come in time: 408 (RFC 9110, 15.5.9). Returns a verdict. */
 static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struct flow *f)
