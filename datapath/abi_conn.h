@@ -156,6 +156,10 @@ struct sender_entry {
 	struct sender sender;
 };
 
+/* Length of the packet that the daemon kicks with: its memory is the share that segments made of it
+ * are measured by (segment_fit()). */
+#define KICK_FRAME_BYTES 3072
+
 /* `kicks`: RINGBUF, from the timer to the daemon; `pending_kicks`: QUEUE, from the timer to other
  * connections' runs while no daemon listens. */
 struct kick {

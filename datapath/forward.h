@@ -142,7 +142,7 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 		mss = STASH_PIECE;
 	leg->flags |= LEG_QUEUED;
 	for (r->sent = 0; r->sent < total && can_loop;) {
-		__u32 at = r->sent, n = total - at < mss ? total - at : mss;
+		__u32 at = r->sent, n = segment_fit(r, total - at < mss ? total - at : mss);
 
 		forward_segment(r, f, leg, seq + at, ack,
 				at + n == total ? TCP_ACK | TCP_PSH : TCP_ACK);

@@ -360,9 +360,12 @@ SEC("tc")
 int kick(struct __sk_buff *skb)
 {
 	struct run *r = run_get(RUN_KICK);
+	struct sk_buff *kskb;
 
 	if (!r || pkt_parse(skb, r) != PKT_TCP)
 		return TCX_DROP;
+	kskb = bpf_cast_to_kern_ctx(skb);
+	r->pkt.truesize = kskb->truesize; /* bpf_prog_test_run() gives it a socket, too */
 	r->kick.flow = skb->cb[0];
 	r->kick.gen = skb->cb[1];
 	kick_flow(skb, r, &r->kick);
