@@ -24,7 +24,7 @@ struct pkt {
 	__u32 tsval, tsecr; /* valid if has_ts */
 	__u32 payload_len;
 	__u32 truesize; /* see segment_fit(); 0: the kernel counts what the packet grows by */
-	__u16 l4_off; /* from the start of the Ethernet header */
+	__u16 l4_off;	/* from the start of the Ethernet header */
 	__u16 payload_off;
 	__u16 window; /* unscaled */
 	__u16 mss;    /* SYN only; 0: no option */
