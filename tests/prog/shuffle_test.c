@@ -277,9 +277,27 @@ static int make_flight(struct packet *flight, int max)
 	return n;
 }
 
+/* The legs have been idle for so long that their backends may be closing them. */
+static void rest(void)
+{
+	struct leg leg;
+	int i;
+
+	for (i = 1; i <= LEGS; i++) {
+		if (!w.peers[i].is_open)
+			continue;
+		leg = peek_leg(&w.c, i);
+		leg.asked_us = peek_now() / 1000 - 600000;
+		peek_set_leg(&w.c, i, &leg);
+	}
+}
+
 static void begin_round(void)
 {
 	int i;
+
+	if (!draw(4))
+		rest();
 
 	w.base_out = w.una = w.c.seq;
 	w.base_in = w.c.ack;
