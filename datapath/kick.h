@@ -6,8 +6,8 @@
 #ifndef SLUICE_KICK_H
 #define SLUICE_KICK_H
 
+#include "client.h"
 #include "probe.h"
-#include "scan.h"
 
 /* The header block has not come in time: 408 (RFC 9110, 15.5.9). Returns a verdict. */
 static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struct flow *f)
@@ -29,8 +29,29 @@ static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struc
 	return open_error(skb, r, f, CANNED_408);
 }
 
+/* A late ACK of the backend has made the way free for requests that wait. Returns a verdict. */
+static __always_inline int kick_queue(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	__u32 uplink = f->uplink, id = f->key.vip;
+	struct uplink_dev *dev = bpf_map_lookup_elem(&uplink_devs, &uplink);
+	struct vip_key *key = bpf_map_lookup_elem(&vip_list, &id);
+	struct vip *vip = key ? bpf_map_lookup_elem(&vips, key) : NULL;
+
+	if (!dev || !vip || !queue_is_due(r, f))
+		return VERDICT_DROP;
+	r->default_pool = vip->default_pool;
+	r->uplink = uplink;
+	r->inject = dev->ifindex;
+	r->pkt.src = f->key.client;
+	r->pkt.ack = queue_client_ack(f, leg_of(r, f, f->active));
+	r->pkt.window = f->snd_wnd >> (f->wscale & 15);
+	__builtin_memcpy(r->hdr, dev->mac, ETH_ALEN);
+	__builtin_memcpy(r->hdr + ETH_ALEN, f->mac, ETH_ALEN);
+	return client_data(skb, r, f, VERDICT_TAKE);
+}
+
 /* Does what the flow's timer has asked for. The packet is used up. */
-__noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct kick *kick NONNULL)
+static __always_inline int kick_flow(struct __sk_buff *skb, struct run *r, struct kick *kick)
 {
 	int verdict = VERDICT_DROP;
 	struct flow *f;
@@ -50,6 +71,9 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 		verdict = probe_on_timer(skb, r, f);
 	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD && f->state == FLOW_OPEN)
 		verdict = kick_head(skb, r, f);
+	else if (f->gen == kick->gen)
+		verdict = kick_queue(skb, r, f);
+	r->inject = 0;
 	flow_release(r, f);
 	if (verdict == VERDICT_REDIRECT)
 		bpf_clone_redirect(skb, r->out_ifindex, 0);

@@ -192,7 +192,9 @@ static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, 
 		return VERDICT_REDIRECT;
 	}
 	s = transmit_claim(r, f);
-	if (!s) /* the client repeats the request */
+	if (!s && r->taken) /* else the client repeats the request */
+		return reply_abort(skb, r, f);
+	if (!s)
 		return drop(STAT_SENDER_FULL);
 	s->lost = recovery_out(r, f, s); /* one segment that did not get through */
 	return transmit_go(skb, r, f, s);
