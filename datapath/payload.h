@@ -22,10 +22,10 @@ static __always_inline __u32 client_rcv_ack(struct run *r, const struct flow *f)
 {
 	struct leg *leg = leg_of(r, f, f->active);
 
-	if (f->phase == REQUEST_HEAD || queue_holds(f))
+	if (f->phase == REQUEST_HEAD)
 		return f->rcv_nxt;
 	if (leg)
-		return leg->acked + leg->delta_in;
+		return queue_rcv_ack(r, f, leg->acked + leg->delta_in);
 	return f->rcv_nxt - (f->reply & REPLY_ACTIVE ? f->req_len : 0);
 }
 
@@ -58,8 +58,12 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 		if (!st || (!r->kept && stash_append(skb, r, st, p->payload_off + r->first,
 						     r->cursor - r->first)))
 			return drop(STAT_STASH_FULL);
-		if (r->taken) /* it has come with an ACK that no packet has brought to the leg */
+		if (r->taken) {
+			/* It has come with an ACK that no packet has brought to the leg. */
 			forward_ack(p, leg, p->ack - leg->delta_out);
+			if (sender_claim(r, f)) /* nobody repeats it: see kick_leg() */
+				sender_arm(r, RTO_MIN);
+		}
 		verdict = forward_stash(skb, r, f, leg);
 	} else if (r->cursor == p->payload_len) {
 		if (p->flags & TCP_FIN)
@@ -81,16 +85,16 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 static __always_inline int client_repeat_queued(struct __sk_buff *skb, struct run *r,
 						struct flow *f, struct leg *leg, struct stash *st)
 {
-	__u32 begin;
+	__u32 n;
 
 	if (!st)
 		return reply_abort(skb, r, f);
-	begin = f->rcv_nxt - st->queued;
-	if (!seq_before(r->pkt.seq, begin) || seq_before(r->pkt.seq - leg->delta_in, leg->base_in))
+	n = f->rcv_nxt - st->queued - r->pkt.seq;
+	if ((__s32)n <= 0 || seq_before(r->pkt.seq - leg->delta_in, leg->base_in))
 		return client_ack(skb, r, f);
 	if (st->len > st->queued)
 		return forward_stash(skb, r, f, leg);
-	return forward_cut(skb, r, f, leg, begin - r->pkt.seq);
+	return forward_cut(skb, r, f, leg, n < r->pkt.payload_len ? n : r->pkt.payload_len);
 }
 
 /* All of the packet's payload has been seen before. */
@@ -201,7 +205,7 @@ static __always_inline int client_scanned(struct __sk_buff *skb, struct run *r, 
 	    f->reply & REPLY_ACTIVE) /* what is repeated counts */
 		return transmit_on_repeat(skb, r, f);
 	if (r->cursor == r->first && r->kept)
-		return client_ack_queued(skb, r, f);
+		return r->first ? client_repeat(skb, r, f) : client_ack_queued(skb, r, f);
 	if (r->cursor == r->first && f->active == ACTIVE_KERNEL)
 		return VERDICT_DROP;
 	return client_to_leg(skb, r, f);

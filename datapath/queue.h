@@ -107,10 +107,13 @@ __noinline int queue_put(struct __sk_buff *skb, struct run *r NONNULL, struct fl
 			 int scan)
 {
 	__u32 n = r->pkt.payload_len - r->cursor, from = r->cursor;
+	__u32 head = scan == SCAN_ANSWER ? 0 : r->stashed; /* of a request, is there already */
 	const struct leg *leg = leg_of(r, f, f->active);
 	struct stash *st;
 
-	if (n > QUEUE_BYTES || f->flags & (FLOW_PINNED | FLOW_CLIENT_FIN | FLOW_LEG_FIN) ||
+	/* What precedes them must go out as it came: see forward_cut(). */
+	if (head + n > QUEUE_BYTES || r->cursor > STASH_BYTES ||
+	    f->flags & (FLOW_PINNED | FLOW_CLIENT_FIN | FLOW_LEG_FIN) ||
 	    (leg && leg->flags & (LEG_UPGRADE | LEG_CLOSE | LEG_FIN)))
 		return 0;
 	if (!r->taken && !(kick_is_served(r->now_ns) && queue_time_answer(r, f)))
@@ -122,7 +125,7 @@ __noinline int queue_put(struct __sk_buff *skb, struct run *r NONNULL, struct fl
 		from = r->first;
 	if (stash_append(skb, r, st, r->pkt.payload_off + from, r->pkt.payload_len - from))
 		return 0;
-	st->queued = n;
+	st->queued = head + n;
 	f->phase = REQUEST_QUEUED;
 	count(STAT_QUEUED);
 	return n;

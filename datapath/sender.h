@@ -109,7 +109,8 @@ static __always_inline __u64 sender_probe_timeout(const struct flow *f, const st
 	return pto < rto ? pto : rto;
 }
 
-/* The holder is gone, or waits for nothing: neither for ACKs nor for the rest of a header block. */
+/* The holder is gone, or waits for nothing: neither for ACKs, be it those of a leg for what went
+ * through the stash, nor for the rest of a header block. */
 static __always_inline bool sender_is_free(const struct sender *s)
 {
 	struct flow *f;
@@ -118,7 +119,8 @@ static __always_inline bool sender_is_free(const struct sender *s)
 		return true;
 	f = flow_at(s->owner_slot - 1);
 	return !f || f->gen != s->owner_gen || f->state == FLOW_CLOSED ||
-	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD);
+	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD ||
+		 (f->stash && f->active != ACTIVE_KERNEL));
 }
 
 /*
