@@ -121,6 +121,7 @@ struct flow {
 enum sender_flag {
 	SENDER_PROBED = 1 << 0,	  /* a probe is out: the next expiry is a timeout */
 	SENDER_REPEATED = 1 << 1, /* ... and it was a repetition that ended at `probe` */
+	SENDER_LEG = 1 << 2,	  /* it waits for a leg to acknowledge the stash */
 };
 struct sender {
 	__u32 lock;	  /* CAS word of claims */

@@ -58,7 +58,8 @@ static __always_inline int kick_leg(struct __sk_buff *skb, struct run *r, struct
 	struct sender *s = sender_find(r, f) ? sender_of(r) : NULL;
 	struct leg *leg = leg_of(r, f, f->active);
 
-	if (!st || !s || !leg || !s->deadline_ns || s->deadline_ns > r->now_ns)
+	if (!st || !s || !leg || !(s->flags & SENDER_LEG) || !s->deadline_ns ||
+	    s->deadline_ns > r->now_ns)
 		return VERDICT_DROP;
 	s->deadline_ns = 0;
 	if (st->len <= st->queued ||

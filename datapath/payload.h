@@ -42,6 +42,17 @@ static __always_inline void client_take_fin(struct flow *f, struct leg *leg)
 	leg->rnxt++;
 }
 
+/* Nobody repeats what has waited: see kick_leg(). */
+static __always_inline void client_watch_leg(struct run *r, struct flow *f)
+{
+	struct sender *s = sender_claim(r, f) ? sender_of(r) : NULL;
+
+	if (!s)
+		return;
+	s->flags = SENDER_LEG;
+	sender_arm(r, RTO_MIN);
+}
+
 /* The leg's share of a packet that has been scanned: run.cursor bytes are accepted. */
 static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
@@ -61,8 +72,7 @@ static __always_inline int client_to_leg(struct __sk_buff *skb, struct run *r, s
 		if (r->taken) {
 			/* It has come with an ACK that no packet has brought to the leg. */
 			forward_ack(p, leg, p->ack - leg->delta_out);
-			if (sender_claim(r, f)) /* nobody repeats it: see kick_leg() */
-				sender_arm(r, RTO_MIN);
+			client_watch_leg(r, f);
 		}
 		verdict = forward_stash(skb, r, f, leg);
 	} else if (r->cursor == p->payload_len) {
