@@ -87,17 +87,17 @@ static __always_inline __u32 http_coding_id(const struct http_scratch *s, __u64 
 /* One member of Accept-Encoding. What is malformed is as if it were not there. */
 HTTP_FUNC int http_coding_read(struct http_scratch *s HTTP_NONNULL, __u32 start, __u32 end)
 {
-	__u64 first = http_space_end(s, start, end);
-	__u64 pos = first;
+	struct http_value v = http_value_strip(s, start, end);
+	__u64 pos = v.start;
 	__u32 id, weight;
 
-	while (http_before(&pos, end) && HTTP_CAN_LOOP) {
+	while (http_before(&pos, v.end) && HTTP_CAN_LOOP) {
 		if (http_is_weight_end(s->buf[pos]))
 			break;
 		pos++;
 	}
-	id = http_coding_id(s, first, pos);
-	weight = http_weight(s, pos, end);
+	id = http_coding_id(s, v.start, pos);
+	weight = http_weight(s, pos, v.end);
 	HTTP_OPAQUE(id);
 	if (id < HTTP_WISHES && weight != HTTP_WEIGHT_NONE)
 		s->wishes.weights[id] = weight + 1;
