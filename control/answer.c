@@ -198,8 +198,7 @@ static int write_uri_head(char *out, int status, const char *location, const cha
 {
 	int len = 0;
 
-	append(out, &len, "HTTP/1.1 %d %s\r\ncontent-length: 0\r\n", status,
-	       status_text(status));
+	append(out, &len, "HTTP/1.1 %d %s\r\ncontent-length: 0\r\n", status, status_text(status));
 	*date = (uint16_t)append_date(out, &len);
 	append(out, &len, "%slocation: %.*s", extra,
 	       (int)(strstr(location, REDIRECT_URI) - location), location);

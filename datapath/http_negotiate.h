@@ -146,9 +146,8 @@ static __always_inline bool http_codings_usual(struct http_scratch *s, __u64 sta
 	if (len < 17 || more != HTTP_WORD('f', 'l', 'a', 't', 'e', ',', ' ', 'b') ||
 	    http_byte(s, start + 16) != 'r')
 		return false;
-	if (len != 17 &&
-	    (len != 23 ||
-	     http_word(s, start + 15) != HTTP_WORD('b', 'r', ',', ' ', 'z', 's', 't', 'd')))
+	if (len != 17 && (len != 23 || http_word(s, start + 15) !=
+					       HTTP_WORD('b', 'r', ',', ' ', 'z', 's', 't', 'd')))
 		return false;
 	s->wishes.weights[HTTP_WISH_BROTLI] = 1001;
 	s->wishes.weights[HTTP_WISH_GZIP] = 1001;

@@ -175,8 +175,8 @@ struct condition_row {
 
 static const struct condition_row condition_rows[] = {
 	{ "its tag", OWN("If-None-Match: " TAG "\r\n"), true, false },
-	{ "its tag, HEAD",
-	  "HEAD /own HTTP/1.1\r\nHost: a\r\nIf-None-Match: " TAG "\r\n\r\n", true, false },
+	{ "its tag, HEAD", "HEAD /own HTTP/1.1\r\nHost: a\r\nIf-None-Match: " TAG "\r\n\r\n", true,
+	  false },
 	{ "its tag, close", OWN("Connection: close\r\nIf-None-Match: " TAG "\r\n"), true, true },
 	{ "another tag", OWN("If-None-Match: \"0123456789abcdee\"\r\n"), false, false },
 	{ "since then", OWN("If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), true, false },
@@ -274,8 +274,8 @@ TEST(variant_alone, "without variants, what refuses the plain bytes goes to the 
 
 	room_dated_object(0, 0, 1000, ETAG, MODIFIED);
 	client_open(&c, false);
-	client_expect_object(&c, say_now(&c, OWN("Accept-Encoding: gzip, br\r\n")), SLOT_OWN,
-			     false, false);
+	client_expect_object(&c, say_now(&c, OWN("Accept-Encoding: gzip, br\r\n")), SLOT_OWN, false,
+			     false);
 	client_ack(&c);
 	expect_out(client_say(&c, OWN("Accept-Encoding: *;q=0\r\n")), NET_NODE1);
 }
@@ -291,9 +291,9 @@ TEST(variant_tag, "a condition is about the variant that would be sent")
 	room_dated_object(1, 0, 700, ETAG + 1, MODIFIED);
 	room_set_variant(CODING_BROTLI, SLOT_BROTLI);
 	client_open(&c, false);
-	client_expect_object(
-		&c, say_now(&c, OWN("Accept-Encoding: br\r\nIf-None-Match: " TAG "\r\n")),
-		SLOT_BROTLI, false, false);
+	client_expect_object(&c,
+			     say_now(&c, OWN("Accept-Encoding: br\r\nIf-None-Match: " TAG "\r\n")),
+			     SLOT_BROTLI, false, false);
 	client_ack(&c);
 	p = client_take(&c, say_now(&c, OWN("Accept-Encoding: br\r\n"
 					    "If-None-Match: W/\"0123456789abcdf0\"\r\n")));

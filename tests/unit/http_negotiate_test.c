@@ -61,26 +61,16 @@ static void test_date_bad(void **state)
 {
 	static const char *const bad[] = {
 		"Sunday, 06-Nov-94 08:49:37 GMT", /* the obsolete forms */
-		"Sun Nov  6 08:49:37 1994",
-		"Sun, 06 Nov 1994 08:49:37 GM",
-		"Sun, 06 Nov 1994 08:49:37 GMT ",
-		"Sun, 06 Nov 1994 08:49:37 CET",
-		"Sun, 06 Nov 1994 08:49:37gGMT",
-		"Sun, 06 Nov 1994 08-49:37 GMT",
-		"Sun, 06 Nov 1994 08:49-37 GMT",
-		"Sun, 06 Nov 1994x08:49:37 GMT",
-		"Sun, 06 Nov-1994 08:49:37 GMT",
-		"Sun, 06-Nov 1994 08:49:37 GMT",
-		"Sun; 06 Nov 1994 08:49:37 GMT",
-		"Sun,x06 Nov 1994 08:49:37 GMT",
-		"Sun, 00 Nov 1994 08:49:37 GMT",
-		"Sun, 32 Nov 1994 08:49:37 GMT",
-		"Sun, 06 NOV 1994 08:49:37 GMT",
-		"Sun, 06 Nov 1969 08:49:37 GMT",
-		"Sun, 06 Nov 2106 08:49:37 GMT",
-		"Sun, 06 Nov 1994 24:49:37 GMT",
-		"Sun, 06 Nov 1994 08:60:37 GMT",
-		"Sun, 06 Nov 1994 08:49:61 GMT",
+		"Sun Nov  6 08:49:37 1994",	  "Sun, 06 Nov 1994 08:49:37 GM",
+		"Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 06 Nov 1994 08:49:37 CET",
+		"Sun, 06 Nov 1994 08:49:37gGMT",  "Sun, 06 Nov 1994 08-49:37 GMT",
+		"Sun, 06 Nov 1994 08:49-37 GMT",  "Sun, 06 Nov 1994x08:49:37 GMT",
+		"Sun, 06 Nov-1994 08:49:37 GMT",  "Sun, 06-Nov 1994 08:49:37 GMT",
+		"Sun; 06 Nov 1994 08:49:37 GMT",  "Sun,x06 Nov 1994 08:49:37 GMT",
+		"Sun, 00 Nov 1994 08:49:37 GMT",  "Sun, 32 Nov 1994 08:49:37 GMT",
+		"Sun, 06 NOV 1994 08:49:37 GMT",  "Sun, 06 Nov 1969 08:49:37 GMT",
+		"Sun, 06 Nov 2106 08:49:37 GMT",  "Sun, 06 Nov 1994 24:49:37 GMT",
+		"Sun, 06 Nov 1994 08:60:37 GMT",  "Sun, 06 Nov 1994 08:49:61 GMT",
 		"Sun, 06 Nov 1994 08:4a:37 GMT",
 	};
 	size_t i, len;
@@ -239,7 +229,8 @@ static void test_condition(void **state)
 		parse(condition_rows[i].fields);
 		if (http_is_not_modified(&scratch, ETAG, MODIFIED) !=
 		    condition_rows[i].not_modified)
-			fail_msg("304 is %s: \"%s\"", condition_rows[i].not_modified ? "due" : "wrong",
+			fail_msg("304 is %s: \"%s\"",
+				 condition_rows[i].not_modified ? "due" : "wrong",
 				 condition_rows[i].fields);
 	}
 }
@@ -259,8 +250,10 @@ static void test_condition_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_date),	  cmocka_unit_test(test_date_bad),
-		cmocka_unit_test(test_coding),	  cmocka_unit_test(test_condition),
+		cmocka_unit_test(test_date),
+		cmocka_unit_test(test_date_bad),
+		cmocka_unit_test(test_coding),
+		cmocka_unit_test(test_condition),
 		cmocka_unit_test(test_condition_unknown),
 	};
 

@@ -112,8 +112,8 @@ static struct span put_dated(struct object *o, uint32_t lead, uint32_t body_len,
 	o->shared = span.len + 2;
 	span.len += sprintf(at + span.len, "\r\nserver: sluice\r\ndate: ");
 	o->date = span.len;
-	span.len += sprintf(at + span.len, "%029d\r\ncontent-length: %u\r\n%s\r\n", 0, body_len,
-			    more);
+	span.len +=
+		sprintf(at + span.len, "%029d\r\ncontent-length: %u\r\n%s\r\n", 0, body_len, more);
 	region_used += span.len;
 	return span;
 }
