@@ -35,7 +35,7 @@ static __always_inline bool queue_is_free(struct run *r, const struct flow *f, _
 	if (!queue_holds(f) || f->state != FLOW_OPEN || f->flags & (FLOW_PINNED | FLOW_LEG_FIN))
 		return false;
 	if (leg)
-		return leg_is_idle(f, leg, ack) && !(leg->flags & (LEG_CLOSE | LEG_FIN));
+		return leg_is_idle(f, leg, ack) && !(leg->flags & LEG_CLOSE);
 	return f->active == ACTIVE_KERNEL && !(f->reply & REPLY_ACTIVE) && ack == f->snd_nxt;
 }
 
@@ -114,7 +114,7 @@ __noinline int queue_put(struct __sk_buff *skb, struct run *r NONNULL, struct fl
 	/* What precedes them must go out as it came: see forward_cut(). */
 	if (head + n > QUEUE_BYTES || r->cursor > STASH_BYTES ||
 	    f->flags & (FLOW_PINNED | FLOW_CLIENT_FIN | FLOW_LEG_FIN) ||
-	    (leg && leg->flags & (LEG_UPGRADE | LEG_CLOSE | LEG_FIN)))
+	    (leg && leg->flags & (LEG_UPGRADE | LEG_CLOSE)))
 		return 0;
 	if (!r->taken && !(kick_is_served(r->now_ns) && queue_time_answer(r, f)))
 		return 0;
