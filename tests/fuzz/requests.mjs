@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Seeded generator of requests for differential.mjs: connections with one or more requests, most of
-// them valid, then mutated. The same seed makes the same cases, whatever the Node.js version.
+// them valid, then mutated; and what responses.mjs shares with it. The same seed makes the same cases, whatever the Node.js version.
 
 // xorshift32. Returns a function of n with values from 0 to n - 1.
 export function random(seed) {
@@ -15,7 +15,7 @@ export function random(seed) {
   };
 }
 
-const pick = (rnd, list) => list[rnd(list.length)];
+export const pick = (rnd, list) => list[rnd(list.length)];
 
 const TARGETS = [
   '/', '/hit', '/a/b?c=d', '/%2e%2e/x', '/a//b', '/./a', '/..', '*', 'http://gw.test/hit',
@@ -43,13 +43,13 @@ const LINES = [
   '!#$%&\'*+.^_`|~: 1', 'TE: trailers', 'Content-Type: text/plain', 'sec-ch-ua-mobile: ?0',
   'Upgrade-Insecure-Requests: 1', 'Sec-Fetch-Site: none', 'Accept-Language: en-US,en;q=0.9',
 ];
-const LENGTHS = [
+export const LENGTHS = [
   'Content-Length: 5', 'content-length:5', 'Content-Length: 0', 'CONTENT-LENGTH:\t5 ',
 ];
-const CODINGS = [
+export const CODINGS = [
   'Transfer-Encoding: chunked', 'transfer-encoding:\tCHUNKED ', 'Transfer-Encoding:chunked',
 ];
-const ODD_FRAMING = [
+export const ODD_FRAMING = [
   'Content-Length: 05', 'Content-Length: 5, 5', 'Content-Length: +5', 'Content_Length: 3',
   'Content-Length: 18446744073709551617', 'Content-Length: 5\t',
   'Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: chunked, gzip',
@@ -73,7 +73,7 @@ const TOKENS = [
   '_', '0', '1', 'A',
 ];
 
-function chunks(rnd) {
+export function chunks(rnd) {
   let out = '';
   for (let n = rnd(4); n > 0; n--) {
     const size = rnd(5) ? '5' : pick(rnd, SIZES);
@@ -114,7 +114,7 @@ function request(rnd) {
   return empty + head + body;
 }
 
-function mutate(rnd, text) {
+export function mutate(rnd, text) {
   const at = rnd(text.length + 1);
   switch (rnd(6)) {
     case 0:
@@ -135,7 +135,7 @@ function mutate(rnd, text) {
 }
 
 // The bytes that one client sends.
-export function makeCase(rnd) {
+export function makeRequests(rnd) {
   let text = request(rnd);
   while (!rnd(3)) {
     text += request(rnd);
