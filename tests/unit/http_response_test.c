@@ -41,8 +41,13 @@ static const struct row rows[] = {
 	/* status codes without a body */
 	{ "HTTP/1.1 204 No Content\r\n" END, 204, 0, FRAMING(NONE, NONE) },
 	{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n" END, 304, CL, FRAMING(NONE, NONE) },
+	{ "HTTP/1.1 204 x\r\nContent-Length: 0\r\n" END, 204, CL, FRAMING(NONE, NONE) },
+	/* with a body for llhttp 6 and 8 */
 	{ "HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n" END, 204, CHUNKED,
-	  FRAMING(NONE, NONE) },
+	  FRAMING(UNKNOWN, NONE) },
+	{ "HTTP/1.1 304 x\r\nTransfer-Encoding: chunked\r\n" END, 304, CHUNKED,
+	  FRAMING(UNKNOWN, NONE) },
+	{ "HTTP/1.1 204 x\r\nContent-Length: 1\r\n" END, 204, CL, FRAMING(UNKNOWN, NONE) },
 	{ "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n" END, 205, CL, FRAMING(LENGTH, NONE) },
 	{ "HTTP/1.1 100 Continue\r\n" END, 100, 0, FRAMING(INTERIM, INTERIM) },
 	{ "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n" END, 103, 0, FRAMING(INTERIM, INTERIM) },
@@ -57,6 +62,10 @@ static const struct row rows[] = {
 	{ "HTTP/1.0 200 OK\r\n" END, 200, HTTP_RESPONSE_CLOSE, FRAMING(CLOSE, NONE) },
 	{ "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n" END, 200,
 	  CL | HTTP_RESPONSE_KEEP, FRAMING(LENGTH, NONE) },
+	{ OK "Proxy-Connection: close\r\nContent-Length: 1\r\n" END, 200, CL | HTTP_RESPONSE_CLOSE,
+	  FRAMING(LENGTH, NONE) },
+	{ "HTTP/1.0 200 OK\r\nProxy-Connection: keep-alive\r\nContent-Length: 1\r\n" END, 200,
+	  CL | HTTP_RESPONSE_CLOSE, FRAMING(LENGTH, NONE) },
 	/* reason phrases and values */
 	{ "HTTP/1.1 200 \r\n" END, 200, 0, FRAMING(CLOSE, NONE) },
 	{ "HTTP/1.1 200\r\n" END, 200, 0, FRAMING(CLOSE, NONE) },
