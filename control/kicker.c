@@ -28,6 +28,7 @@ struct template
 {
 	struct ethhdr eth;
 	union {
+		char frame[KICK_FRAME_BYTES - sizeof(struct ethhdr)];
 		struct {
 			struct iphdr ip;
 			struct tcphdr tcp;
@@ -45,7 +46,6 @@ struct kicker {
 	atomic_bool is_over;
 	struct ring_buffer *ring;
 	struct template template[2]; /* by kick.is_v6 */
-	size_t size[2];
 	int program, served;
 	bool has_failed;
 };
@@ -60,13 +60,11 @@ static void make_templates(struct kicker *kicker)
 	t4->v4.ip.tot_len = htons(sizeof(t4->v4));
 	t4->v4.ip.protocol = IPPROTO_TCP;
 	t4->v4.tcp.doff = 5;
-	kicker->size[0] = sizeof(t4->eth) + sizeof(t4->v4);
 	t6->eth.h_proto = htons(ETH_P_IPV6);
 	t6->v6.ip.ip6_flow = htonl(6u << 28);
 	t6->v6.ip.ip6_plen = htons(sizeof(t6->v6.tcp));
 	t6->v6.ip.ip6_nxt = IPPROTO_TCP;
 	t6->v6.tcp.doff = 5;
-	kicker->size[1] = sizeof(t6->eth) + sizeof(t6->v6);
 }
 
 static int run(void *context, void *data, size_t size)
@@ -82,7 +80,7 @@ static int run(void *context, void *data, size_t size)
 	skb.cb[0] = kick->flow;
 	skb.cb[1] = kick->gen;
 	opts.data_in = &kicker->template[!!kick->is_v6];
-	opts.data_size_in = kicker->size[!!kick->is_v6];
+	opts.data_size_in = sizeof(kicker->template[0]);
 	err = bpf_prog_test_run_opts(kicker->program, &opts);
 	if (err && !kicker->has_failed)
 		log_error("lost tails of answers are not repaired: program kick: %s",

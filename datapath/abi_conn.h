@@ -43,6 +43,7 @@ enum request_phase {
 	REQUEST_HEAD,	 /* inside a header block; its bytes are in the stash */
 	REQUEST_BODY,	 /* body_left bytes of a Content-Length body follow */
 	REQUEST_CHUNKED, /* inside a chunked body; see struct http_chunks */
+	REQUEST_QUEUED,	 /* the stash ends with requests that wait: stash.queued bytes */
 };
 
 enum reply_flag {
@@ -120,6 +121,7 @@ struct flow {
 enum sender_flag {
 	SENDER_PROBED = 1 << 0,	  /* a probe is out: the next expiry is a timeout */
 	SENDER_REPEATED = 1 << 1, /* ... and it was a repetition that ended at `probe` */
+	SENDER_LEG = 1 << 2,	  /* it waits for a leg to acknowledge the stash */
 };
 struct sender {
 	__u32 lock;	  /* CAS word of claims */
@@ -155,6 +157,10 @@ struct sender_entry {
 #endif
 	struct sender sender;
 };
+
+/* Length of the packet that the daemon kicks with: its memory is the share that segments made of it
+ * are measured by (segment_fit()). */
+#define KICK_FRAME_BYTES 3072
 
 /* `kicks`: RINGBUF, from the timer to the daemon; `pending_kicks`: QUEUE, from the timer to other
  * connections' runs while no daemon listens. */
@@ -284,11 +290,11 @@ struct stash {
 	__u32 lock;
 	__u32 owner_slot; /* flow slot + 1; 0: free */
 	__u32 owner_gen;
-	__u32 seen;  /* coarse clock of the last append */
-	__u32 start; /* seq of the first byte */
-	__u32 len;   /* bytes used */
-	__u32 kind;  /* 0: request, 1: response, 2: answer; then `start` is its own slot */
-	__u32 pad;
+	__u32 seen;   /* coarse clock of the last append */
+	__u32 start;  /* seq of the first byte */
+	__u32 len;    /* bytes used */
+	__u32 kind;   /* 0: request, 1: response, 2: answer; then `start` is its own slot */
+	__u32 queued; /* bytes at the end that wait (queue.h) */
 	__u8 bytes[STASH_BYTES + STASH_PIECE];
 };
 

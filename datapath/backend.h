@@ -8,6 +8,7 @@
 #ifndef SLUICE_BACKEND_H
 #define SLUICE_BACKEND_H
 
+#include "queue.h"
 #include "response.h"
 
 #define LEG_WINDOW_MAX (1u << 30) /* RFC 7323, 2.3: no window is larger */
@@ -44,7 +45,7 @@ static __always_inline int backend_reset(struct __sk_buff *skb, struct run *r, b
 static __always_inline bool backend_is_quiet(const struct flow *f, const struct leg *leg)
 {
 	return leg->rphase == RESPONSE_IDLE && leg->sent == leg->done &&
-	       (f->phase == REQUEST_START || f->phase == REQUEST_HEAD);
+	       (f->phase == REQUEST_START || f->phase == REQUEST_HEAD || queue_holds(f));
 }
 
 /* The client has acknowledged all that the leg has sent: before a head begins it must have. */
@@ -87,7 +88,7 @@ static __always_inline int backend_to_client(struct __sk_buff *skb, struct run *
 		__builtin_memcpy(r->seg.mac_src, r->hdr + ETH_ALEN, ETH_ALEN);
 	}
 	r->seg.seq = p->seq + leg->delta_out;
-	r->seg.ack = p->flags & TCP_ACK ? ack + leg->delta_in : 0;
+	r->seg.ack = p->flags & TCP_ACK ? queue_rcv_ack(r, f, ack + leg->delta_in) : 0;
 	r->seg.sack_base = leg->base_in;
 	if (translate_apply(skb, r, leg->delta_in, 0))
 		return drop(STAT_DROP_OTHER);
@@ -138,7 +139,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 	leg = leg_of(r, f, f->active);
 	if (!leg)
 		return reply_abort(skb, r, f);
-	leg->rnxt = f->rcv_nxt;
+	leg->rnxt = st->start + st->len - st->queued;
 	leg->flags = flags;
 	leg->heads = head;
 	leg->sent = 1;
@@ -205,7 +206,8 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (p->flags & TCP_ACK && seq_after(p->ack, leg->acked)) {
 		leg->acked = p->ack;
 		st = stash_get(r, f, f->stash, STASH_REQUEST);
-		if (st && f->phase != REQUEST_HEAD && !(leg->flags & LEG_REPLAY) &&
+		if (st && f->phase != REQUEST_HEAD && !queue_holds(f) &&
+		    !(leg->flags & LEG_REPLAY) &&
 		    !seq_before(p->ack + leg->delta_in, st->start + st->len))
 			stash_drop(st, &f->stash);
 	}
@@ -215,7 +217,8 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 		return backend_answer(skb, r, local, f, leg->rnxt, leg->base_out, TCP_ACK);
 	if (p->payload_len && leg->flags & LEG_REPLAY) {
 		leg->flags &= ~LEG_REPLAY;
-		stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
+		if (!queue_holds(f))
+			stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
 	}
 	before = leg->resp_pos;
 	if (p->payload_len && !response_follow(skb, r, f, leg))
@@ -264,10 +267,13 @@ static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, 
 		return VERDICT_OLD_LEG;
 	if (!lock_take(&f->owner))
 		return drop(STAT_OWNER_BUSY);
-	if (leg_still(leg, key, f))
+	if (leg_still(leg, key, f)) {
 		verdict = backend_flow(skb, r, f, leg, local);
-	else
+		if (queue_is_due(r, f))
+			kick_ask(r->flow_slot, f->gen, r->now_ns);
+	} else {
 		verdict = backend_reset(skb, r, local);
+	}
 	flow_release(r, f);
 	return verdict;
 }

@@ -77,7 +77,7 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 
 	/* Half closed: the answer goes on, the gateway's FIN follows it. */
 	if (was_active && fin && !p->payload_len && p->seq == f->rcv_nxt && !f->req_len &&
-	    f->state == FLOW_OPEN && !(f->flags & FLOW_CLIENT_FIN)) {
+	    !queue_holds(f) && f->state == FLOW_OPEN && !(f->flags & FLOW_CLIENT_FIN)) {
 		f->rcv_nxt++;
 		f->flags |= FLOW_CLIENT_FIN;
 	}
@@ -90,6 +90,8 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 		return client_closing(skb, r, f);
 	if (p->payload_len)
 		return VERDICT_DATA;
+	if (queue_holds(f)) /* a FIN is taken when it comes again, behind the answers */
+		return queue_is_free(r, f, p->ack) ? VERDICT_TAKE : VERDICT_DROP;
 	if (f->reply & REPLY_ACTIVE)
 		return fin && f->flags & FLOW_CLIENT_FIN ? client_ack(skb, r, f) : VERDICT_DROP;
 	if (f->flags & FLOW_CLIENT_FIN || (fin && p->seq == f->rcv_nxt))
@@ -102,6 +104,22 @@ static __always_inline int client_kernel(struct __sk_buff *skb, struct run *r, s
 	if (seq_before(p->seq, f->rcv_nxt)) /* keep-alive probe, RFC 9293, 3.8.4 */
 		return client_ack(skb, r, f);
 	return VERDICT_DROP;
+}
+
+/* A packet without payload while requests wait for the leg. A FIN is taken when it comes again,
+ * behind the answers. */
+static __always_inline int client_leg_queued(struct __sk_buff *skb, struct run *r, struct flow *f,
+					     struct leg *leg)
+{
+	if (queue_is_free(r, f, r->pkt.ack))
+		return VERDICT_TAKE;
+	if (r->pkt.flags & TCP_FIN) {
+		forward_bare(skb, r, f, leg, TCP_ACK);
+		return VERDICT_DROP;
+	}
+	if (seq_before(r->pkt.seq, f->rcv_nxt)) /* keep-alive probe */
+		return client_ack(skb, r, f);
+	return forward_whole(skb, r, f, leg);
 }
 
 /* A leg is the destination. */
@@ -126,6 +144,8 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 	}
 	if (p->payload_len)
 		return VERDICT_DATA;
+	if (queue_holds(f))
+		return client_leg_queued(skb, r, f, leg);
 	if (p->flags & TCP_FIN && seq_after(p->seq, f->rcv_nxt)) {
 		count(STAT_OUT_OF_ORDER);
 		return client_ack(skb, r, f);
@@ -179,7 +199,9 @@ static __always_inline int client_reset(struct __sk_buff *skb, struct run *r, st
 	return VERDICT_DROP;
 }
 
-/* Any packet of a flow whose owner word is held. Returns a verdict. */
+/* Any packet of a flow whose owner word is held. Returns a verdict, or VERDICT_DATA or
+ * VERDICT_TAKE for client_data(): in one, the chain of calls would be too long for the verifier
+ * ("the call stack of 8 frames is too deep"). */
 __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL)
 {
 	struct pkt *p = &r->pkt;
@@ -205,8 +227,16 @@ __noinline int client_flow(struct __sk_buff *skb, struct run *r NONNULL, struct 
 	leg = leg_of(r, f, f->active);
 	if (!leg && f->active != ACTIVE_KERNEL)
 		return reply_abort(skb, r, f);
-	verdict = leg ? client_leg(skb, r, f, leg) : client_kernel(skb, r, f);
-	return verdict == VERDICT_DATA ? client_data(skb, r, f) : verdict;
+	return leg ? client_leg(skb, r, f, leg) : client_kernel(skb, r, f);
+}
+
+static __always_inline int client_packet(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	int verdict = client_flow(skb, r, f);
+
+	return verdict == VERDICT_DATA || verdict == VERDICT_TAKE ?
+		       client_data(skb, r, f, verdict) :
+		       verdict;
 }
 
 #endif

@@ -66,6 +66,17 @@ static __always_inline void forward_segment(struct run *r, const struct flow *f,
 	s->payload_len = 0;
 }
 
+/* A copy of the packet, for a backend of this netns, as if it came in from the client. */
+static __always_inline int forward_inject(struct __sk_buff *skb, const struct run *r)
+{
+	__u32 ifindex = skb->ifindex;
+
+	barrier_var(ifindex); /* else one load for both branches: no ctx access */
+	if (r->inject)
+		ifindex = r->inject;
+	return bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
+}
+
 /* A bare segment to the leg, as a clone; the packet is used up. */
 __noinline int forward_bare(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			    struct leg *leg NONNULL, __u32 flags)
@@ -84,7 +95,7 @@ __noinline int forward_bare(struct __sk_buff *skb, struct run *r NONNULL, struct
 	if (segment_resize(skb, r) || segment_seal(skb, r))
 		return -1;
 	if (verdict == VERDICT_NEXT)
-		return bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
+		return forward_inject(skb, r);
 	return bpf_clone_redirect(skb, r->out_ifindex, 0);
 }
 
@@ -142,7 +153,7 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 		mss = STASH_PIECE;
 	leg->flags |= LEG_QUEUED;
 	for (r->sent = 0; r->sent < total && can_loop;) {
-		__u32 at = r->sent, n = total - at < mss ? total - at : mss;
+		__u32 at = r->sent, n = segment_fit(r, total - at < mss ? total - at : mss);
 
 		forward_segment(r, f, leg, seq + at, ack,
 				at + n == total ? TCP_ACK | TCP_PSH : TCP_ACK);
@@ -157,19 +168,15 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 		    segment_seal(skb, r))
 			return drop(STAT_DROP_OTHER);
 		r->sent = at + n;
-		if (verdict == VERDICT_NEXT) {
-			__u32 ifindex = skb->ifindex;
-
-			barrier_var(ifindex); /* else one load for both branches: no ctx access */
-			bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
-		} else if (r->sent < total) {
+		if (verdict == VERDICT_NEXT)
+			forward_inject(skb, r);
+		else if (r->sent < total)
 			bpf_clone_redirect(skb, r->out_ifindex, 0);
-		}
 	}
 	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;
 }
 
-/* Sends the stash to the leg. The packet is used up. Returns a verdict. */
+/* Sends the stash to the leg, but for what waits in it. The packet is used up. Returns a verdict. */
 __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			     struct leg *leg NONNULL)
 {
@@ -183,7 +190,7 @@ __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struc
 	if (verdict == VERDICT_DROP)
 		return verdict;
 	return forward_pieces(skb, r, f, leg, verdict, b->mtu, st->bytes, st->start - leg->delta_in,
-			      leg->told, st->len);
+			      leg->told, st->len - st->queued);
 }
 
 /*

@@ -6,8 +6,8 @@
 #ifndef SLUICE_KICK_H
 #define SLUICE_KICK_H
 
+#include "client.h"
 #include "probe.h"
-#include "scan.h"
 
 /* The header block has not come in time: 408 (RFC 9110, 15.5.9). Returns a verdict. */
 static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struct flow *f)
@@ -29,8 +29,58 @@ static __always_inline int kick_head(struct __sk_buff *skb, struct run *r, struc
 	return open_error(skb, r, f, CANNED_408);
 }
 
+/* Makes the packet look as if it were the flow's client's, for what goes to a leg. 0 or -1. */
+static __always_inline int kick_as_client(struct run *r, const struct flow *f)
+{
+	__u32 uplink = f->uplink, id = f->key.vip;
+	struct uplink_dev *dev = bpf_map_lookup_elem(&uplink_devs, &uplink);
+	struct vip_key *key = bpf_map_lookup_elem(&vip_list, &id);
+	struct vip *vip = key ? bpf_map_lookup_elem(&vips, key) : NULL;
+
+	if (!dev || !vip)
+		return -1;
+	r->default_pool = vip->default_pool;
+	r->uplink = uplink;
+	r->inject = dev->ifindex;
+	r->pkt.src = f->key.client;
+	r->pkt.ack = queue_client_ack(f, leg_of(r, f, f->active));
+	r->pkt.window = f->snd_wnd >> (f->wscale & 15);
+	__builtin_memcpy(r->hdr, dev->mac, ETH_ALEN);
+	__builtin_memcpy(r->hdr + ETH_ALEN, f->mac, ETH_ALEN);
+	return 0;
+}
+
+/* Requests that had waited are acknowledged to the client, so nobody but the gateway can repeat
+ * them until the leg has them. Returns a verdict. */
+static __always_inline int kick_leg(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
+	struct sender *s = sender_find(r, f) ? sender_of(r) : NULL;
+	struct leg *leg = leg_of(r, f, f->active);
+
+	if (!st || !s || !leg || !(s->flags & SENDER_LEG) || !s->deadline_ns ||
+	    s->deadline_ns > r->now_ns)
+		return VERDICT_DROP;
+	s->deadline_ns = 0;
+	if (st->len <= st->queued ||
+	    !seq_before(leg->acked + leg->delta_in, st->start + st->len - st->queued) ||
+	    r->now_ns - s->progress_ns > SENDER_GIVE_UP)
+		return VERDICT_DROP;
+	s->backoff += s->backoff < RTO_BACKOFF_MAX;
+	sender_arm(r, RTO_MIN << (s->backoff & 7));
+	return forward_stash(skb, r, f, leg);
+}
+
+/* What a flow with an active leg, or with requests that wait, may need. Returns a verdict. */
+static __always_inline int kick_requests(struct __sk_buff *skb, struct run *r, struct flow *f)
+{
+	if (f->state == FLOW_CLOSED || kick_as_client(r, f))
+		return VERDICT_DROP;
+	return queue_is_due(r, f) ? client_data(skb, r, f, VERDICT_TAKE) : kick_leg(skb, r, f);
+}
+
 /* Does what the flow's timer has asked for. The packet is used up. */
-__noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct kick *kick NONNULL)
+static __always_inline int kick_flow(struct __sk_buff *skb, struct run *r, struct kick *kick)
 {
 	int verdict = VERDICT_DROP;
 	struct flow *f;
@@ -50,6 +100,9 @@ __noinline int kick_flow(struct __sk_buff *skb, struct run *r NONNULL, struct ki
 		verdict = probe_on_timer(skb, r, f);
 	else if (f->gen == kick->gen && f->phase == REQUEST_HEAD && f->state == FLOW_OPEN)
 		verdict = kick_head(skb, r, f);
+	else if (f->gen == kick->gen)
+		verdict = kick_requests(skb, r, f);
+	r->inject = 0;
 	flow_release(r, f);
 	if (verdict == VERDICT_REDIRECT)
 		bpf_clone_redirect(skb, r->out_ifindex, 0);

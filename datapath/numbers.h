@@ -38,7 +38,7 @@ __noinline int numbers_check(struct run *r NONNULL, struct flow *f NONNULL)
 
 		if ((__s32)edge > WINDOW_BYTES)
 			window = edge;
-		if (f->phase != REQUEST_HEAD)
+		if (f->phase != REQUEST_HEAD && f->phase != REQUEST_QUEUED)
 			acked = leg->acked + leg->delta_in;
 	}
 	back = f->rcv_nxt - acked + NUMBERS_SLACK;

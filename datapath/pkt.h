@@ -251,6 +251,7 @@ static __always_inline int pkt_parse(struct __sk_buff *skb, struct run *r)
 	p->has_ts = 0;
 	p->ts_off = 0;
 	kskb = bpf_cast_to_kern_ctx(skb);
+	p->truesize = kskb->destructor ? kskb->truesize : 0;
 	p->ip_summed = BPF_CORE_READ_BITFIELD(kskb, ip_summed);
 	p->csum_partial = p->ip_summed == CHECKSUM_PARTIAL;
 	if (hlen == 32 && load_u32(tcp + 20) == bpf_htonl(TCP_OPT_NOP_NOP_TS)) {

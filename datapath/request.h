@@ -15,6 +15,7 @@ enum scan {
 	SCAN_POOL,    /* run.target.pool takes the request */
 	SCAN_GO,      /* on with the next bytes of the packet */
 	SCAN_STOP,    /* bytes from run.cursor on are not accepted */
+	SCAN_WAIT,    /* they have to wait for something outstanding */
 	SCAN_STASHED, /* the packet is in the stash: acknowledge it */
 	SCAN_ANSWER,  /* run.target is answered by the kernel */
 	SCAN_ERROR,   /* run.canned is answered, the connection ends */
@@ -33,8 +34,14 @@ static __always_inline bool request_may_switch(struct run *r, const struct flow 
 	return leg && leg_is_idle(f, leg, r->pkt.ack);
 }
 
-/* Not now: a response to another destination is outstanding. The client repeats the request. */
+/* Not now: a response to another destination is outstanding. */
 static __always_inline int request_early(void)
+{
+	return SCAN_WAIT;
+}
+
+/* Not now, and what it is must be seen then: the client repeats it. */
+static __always_inline int request_later(void)
 {
 	count(STAT_EARLY);
 	return SCAN_STOP;
@@ -101,7 +108,7 @@ static __always_inline void request_keep(struct __sk_buff *skb, struct run *r, s
 	if (leg->state != LEG_OPEN || leg->rphase != RESPONSE_IDLE || q->method > HTTP_HEAD ||
 	    q->flags & HTTP_BODY || (__u32)(r->now_ns / 1000) - leg->asked_us < REPLAY_IDLE_US)
 		return;
-	if (!r->stashed) {
+	if (!r->stashed && !r->replay) {
 		if (r->cursor != r->first)
 			return;
 		stash_renew(r, f);
@@ -122,8 +129,8 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 	if ((__u16)(leg->sent - leg->done) >= LEG_OUTSTANDING)
 		return request_early();
 	/* What goes out of the stash is the same whenever it is repeated. */
-	if (!r->stashed && !leg_has_room(leg, r->pkt.seq + r->cursor + q->head_len))
-		return request_early();
+	if (!r->stashed && !r->replay && !leg_has_room(leg, r->pkt.seq + r->cursor + q->head_len))
+		return request_later();
 	request_keep(skb, r, f, leg);
 	f->snd_wnd = (__u32)r->pkt.window << (f->wscale & 15);
 	if (q->method == HTTP_HEAD)
@@ -204,7 +211,7 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL, str
 	if (!pool)
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
 	if (leg && leg->flags & LEG_UPGRADE && !request_may_switch(r, f))
-		return request_early(); /* what follows a 101 is no request (RFC 9110, 7.8) */
+		return request_later(); /* what follows a 101 is no request (RFC 9110, 7.8) */
 	if (leg && leg->state == LEG_OPENING && r->cursor != r->first &&
 	    pool_has(pool, leg->key.backend))
 		return request_accept(skb, r, f, leg);

@@ -23,7 +23,8 @@ struct pkt {
 	__u32 seq, ack;
 	__u32 tsval, tsecr; /* valid if has_ts */
 	__u32 payload_len;
-	__u16 l4_off; /* from the start of the Ethernet header */
+	__u32 truesize; /* see segment_fit(); 0: the kernel counts what the packet grows by */
+	__u16 l4_off;	/* from the start of the Ethernet header */
 	__u16 payload_off;
 	__u16 window; /* unscaled */
 	__u16 mss;    /* SYN only; 0: no option */
@@ -85,6 +86,12 @@ struct run {
 	__u32 canned;		    /* SCAN_ERROR: enum canned */
 	__u32 reason;		    /* SCAN_POOL: counter that says why */
 	__u32 reply_flags;	    /* SCAN_ANSWER: enum reply_flag */
+	__u32 batch;		    /* requests that batch.h answers together */
+	__u32 batch_flags;	    /* enum reply_flag */
+	__u32 batch_stash;	    /* slot of their answers, where there are two or more */
+	__u32 kept;		    /* bytes that follow, and wait in the queue */
+	__u32 taken;		    /* the packet's bytes come from the queue */
+	__u32 inject;		    /* kicks: the client's uplink, for a backend of this netns */
 	__u32 default_pool;	    /* of the VIP */
 	__u32 is_trusted;	    /* the client is in `trusted` */
 	__u32 label_off, label_len; /* rest of the host name being looked up */
@@ -122,6 +129,7 @@ struct run {
 	struct bpf_sock_tuple tuple;
 	struct bpf_tcp_req_attrs attrs;
 	struct target target;
+	struct target batch_first; /* the first of a batch */
 	struct kick kick;
 	struct bpf_fib_lookup fib;
 	struct path_key path_key;

@@ -7,6 +7,7 @@
 #ifndef SLUICE_SCAN_H
 #define SLUICE_SCAN_H
 
+#include "batch.h"
 #include "decide.h"
 #include "redirect.h"
 #include "request.h"
@@ -47,7 +48,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 				  REPLY_CLOSE);
 	reason = decide_target(r, reason);
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
-		if (!request_may_switch(r, f))
+		if (r->batch ? reason != STAT_HIT || batch_add(r, f) : !request_may_switch(r, f))
 			return request_early();
 		made = r->target.kind == TARGET_REDIRECT ? request_redirect(r, f) : SCAN_GO;
 		if (made != SCAN_GO)
@@ -57,6 +58,8 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 		r->cursor += q->head_len - r->stashed;
 		return SCAN_ANSWER;
 	}
+	if (r->batch)
+		return request_early();
 	if (r->target.pool == TARGET_POOL_NONE)
 		return request_error(r, f, CANNED_404, STAT_ERROR_404);
 	r->reason = reason;
@@ -131,11 +134,23 @@ __noinline int request_body(struct __sk_buff *skb, struct run *r NONNULL, struct
 	return used ? SCAN_GO : SCAN_STOP;
 }
 
+/* True if the answer to the request before the cursor may be joined by those that follow. */
+static __always_inline bool request_may_batch(struct run *r)
+{
+	if (r->target.kind != TARGET_OBJECT)
+		return false;
+	if (!r->batch)
+		batch_begin(r);
+	r->stashed = 0; /* it has been answered */
+	return !(r->reply_flags & REPLY_CLOSE);
+}
+
 /* Scans the packet from run.first on. Returns enum scan: GO means all of it was accepted. */
 static __always_inline int request_scan(struct __sk_buff *skb, struct run *r, struct flow *f)
 {
 	int requests = 0, result = SCAN_GO;
 
+	r->batch = 0;
 	while (r->cursor < r->len && result == SCAN_GO && can_loop) {
 		if (f->flags & FLOW_PINNED) {
 			r->cursor = r->len;
@@ -145,11 +160,16 @@ static __always_inline int request_scan(struct __sk_buff *skb, struct run *r, st
 			result = request_head(skb, r, f);
 			if (result == SCAN_POOL)
 				result = request_to_pool(skb, r, f, r->target.pool);
+			else if (result == SCAN_ANSWER && request_may_batch(r))
+				result = SCAN_GO;
 		} else {
-			result = SCAN_STOP;
+			result = request_early();
 		}
 	}
-	return result;
+	if (!r->batch)
+		return result;
+	batch_end(r, f);
+	return SCAN_ANSWER;
 }
 
 #endif

@@ -20,6 +20,24 @@
 
 #define SEGMENT_MAX 9000 /* payload bytes of one segment that the gateway makes */
 
+#define SEGMENT_SHARE_MIN 64
+
+/*
+ * Of `n` payload bytes, so many as one segment may carry. A packet that its sender's socket still
+ * owns, as on veth, grows without its truesize (pskb_expand_head(), net/core/skbuff.c), and the
+ * receiver of this host keeps the share of payload in it, len * 256 / truesize, in one byte:
+ * tcp_measure_rcv_mss(), net/ipv4/tcp_input.c. What is left of a share beyond 255 may be next to
+ * nothing, and the window with it, or 0, by which Linux 6.6 to 6.18 divide (tcp_rcvbuf_grow()).
+ */
+static __always_inline __u32 segment_fit(const struct run *r, __u32 n)
+{
+	__u32 size = r->pkt.truesize;
+
+	if (n < size || !size || ((n << 8) / size & 0xff) >= SEGMENT_SHARE_MIN)
+		return n;
+	return size - 1;
+}
+
 static __always_inline __u32 segment_header_len(const struct run *r)
 {
 	const struct segment *s = &r->seg;

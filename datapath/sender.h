@@ -17,11 +17,12 @@
 #define RTT_UNKNOWN (1000 * MSEC)   /* RFC 6298, 2.1 */
 #define RTO_MIN (200 * MSEC)	    /* as Linux: TCP_RTO_MIN, include/net/tcp.h */
 #define RTO_BACKOFF_MAX 5	    /* 6.4 s where the round trip is short */
-#define PROBE_MARGIN (10 * MSEC)    /* a busy host answers late; Linux has two ticks of its clock */
+#define PROBE_MARGIN (8 * MSEC)	    /* a busy host answers late; Linux has two ticks of its clock */
 #define PROBE_ACK_DELAY (50 * MSEC) /* a lone segment's ACK may be delayed (RFC 8985, 7.2) */
 #define SENDER_GIVE_UP (60000 * MSEC) /* no byte acknowledged for so long */
 #define SENDER_SILENT (10000 * MSEC)
 #define KICK_RETRY (200 * MSEC) /* a kick that nobody has served */
+#define TICK_SHIFT 22		/* 2^22 ns = 4.2 ms */
 
 static __always_inline struct sender *sender_at(__u32 slot)
 {
@@ -108,7 +109,8 @@ static __always_inline __u64 sender_probe_timeout(const struct flow *f, const st
 	return pto < rto ? pto : rto;
 }
 
-/* The holder is gone, or waits for nothing: neither for ACKs nor for the rest of a header block. */
+/* The holder is gone, or waits for nothing: neither for ACKs, be it those of a leg for what went
+ * through the stash, nor for the rest of a header block. */
 static __always_inline bool sender_is_free(const struct sender *s)
 {
 	struct flow *f;
@@ -117,7 +119,8 @@ static __always_inline bool sender_is_free(const struct sender *s)
 		return true;
 	f = flow_at(s->owner_slot - 1);
 	return !f || f->gen != s->owner_gen || f->state == FLOW_CLOSED ||
-	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD);
+	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD ||
+		 (f->stash && f->active != ACTIVE_KERNEL));
 }
 
 /*
@@ -241,6 +244,15 @@ static __always_inline void kick_ask(__u32 slot, __u32 gen, __u64 now_ns)
 		__sync_fetch_and_add(pending, 1);
 }
 
+/*
+ * When a timer for `ns` fires: on a grid, so that all that are due in a tick share one interrupt. In
+ * a virtual machine an interrupt of each answer's own costs more than the answer's segments.
+ */
+static __always_inline __u64 sender_tick(__u64 ns)
+{
+	return ((ns >> TICK_SHIFT) + 1) << TICK_SHIFT;
+}
+
 /* The timer of a sender. Runs in a softirq, without the flow's owner word: what it reads may
  * change meanwhile. */
 static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
@@ -261,8 +273,8 @@ static int sender_timer(void *map, __u32 *key, struct sender_entry *e)
 	} else if (s->owner_slot) {
 		kick_ask(s->owner_slot - 1, s->owner_gen, now);
 	}
-	s->fires_ns = now + wait;
-	if (bpf_timer_start(&e->timer, wait, 0))
+	s->fires_ns = sender_tick(now + wait);
+	if (bpf_timer_start(&e->timer, s->fires_ns, BPF_F_TIMER_ABS))
 		__sync_lock_test_and_set(&s->armed, 0);
 	return 0;
 }
@@ -299,11 +311,11 @@ __noinline int sender_arm(struct run *r NONNULL, __u64 wait)
 	if (lock_try(&s->armed)) {
 		bpf_timer_init(&e->timer, &senders, 1 /* CLOCK_MONOTONIC */);
 		bpf_timer_set_callback(&e->timer, sender_timer);
-	} else if (s->fires_ns <= s->deadline_ns + MSEC) {
+	} else if (s->fires_ns <= sender_tick(s->deadline_ns)) {
 		return 0;
 	}
-	s->fires_ns = s->deadline_ns;
-	if (bpf_timer_start(&e->timer, wait, 0))
+	s->fires_ns = sender_tick(s->deadline_ns);
+	if (bpf_timer_start(&e->timer, s->fires_ns, BPF_F_TIMER_ABS))
 		__sync_lock_test_and_set(&s->armed, 0);
 	return 0;
 }

@@ -49,7 +49,7 @@ static __always_inline int uplink_begin(struct __sk_buff *skb, struct run *r, st
 	begin_flow(r, f, uplink);
 	r->uplink = uplink->id;
 	count(STAT_COOKIE_OK);
-	verdict = client_flow(skb, r, f);
+	verdict = client_packet(skb, r, f);
 	flow_release(r, f);
 	return verdict;
 }
@@ -136,7 +136,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 	}
 	if (f && (f->state == FLOW_CLOSED || uplink_is_same(skb, f))) {
 		r->uplink = f->uplink;
-		verdict = client_flow(skb, r, f);
+		verdict = client_packet(skb, r, f);
 		flow_release(r, f);
 		return verdict;
 	}
@@ -145,7 +145,7 @@ static __always_inline int uplink_packet(struct __sk_buff *skb, struct run *r,
 	if (f) {
 		if (uplink)
 			r->uplink = uplink->id;
-		verdict = uplink ? client_flow(skb, r, f) : VERDICT_NEXT;
+		verdict = uplink ? client_packet(skb, r, f) : VERDICT_NEXT;
 		flow_release(r, f);
 		return verdict;
 	}
@@ -360,9 +360,12 @@ SEC("tc")
 int kick(struct __sk_buff *skb)
 {
 	struct run *r = run_get(RUN_KICK);
+	struct sk_buff *kskb;
 
 	if (!r || pkt_parse(skb, r) != PKT_TCP)
 		return TCX_DROP;
+	kskb = bpf_cast_to_kern_ctx(skb);
+	r->pkt.truesize = kskb->truesize; /* bpf_prog_test_run() gives it a socket, too */
 	r->kick.flow = skb->cb[0];
 	r->kick.gen = skb->cb[1];
 	kick_flow(skb, r, &r->kick);

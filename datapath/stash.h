@@ -84,6 +84,7 @@ __noinline int stash_claim(struct run *r NONNULL, struct flow *f NONNULL, __u32 
 	st->seen = clock;
 	st->start = start;
 	st->len = 0;
+	st->queued = 0;
 	st->kind = kind;
 	lock_release(&st->lock);
 	return best;

@@ -70,7 +70,8 @@ static __always_inline void transmit_pick_new(struct run *r, struct flow *f, str
 __noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL,
 				struct flow *f NONNULL, struct sender *s NONNULL)
 {
-	__u32 n = r->tx_left < reply_mss(f) ? r->tx_left : reply_mss(f);
+	__u32 whole = r->tx_left < reply_mss(f) ? r->tx_left : reply_mss(f);
+	__u32 n = segment_fit(r, whole);
 	__u32 end = r->tx_seq + n, ack = f->rcv_nxt - f->req_len;
 	__u32 i = (r->tx_seq - f->tx_start) / s->block;
 	bool last = end == f->tx_start + r->tx_len;
@@ -98,7 +99,7 @@ __noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL,
 	r->tx_seq += n;
 	r->tx_left -= n;
 	r->tx_fin = 0;
-	r->pipe++;
+	r->pipe += n == whole;
 	return 0;
 }
 
@@ -157,7 +158,8 @@ static __always_inline int transmit_go(struct __sk_buff *skb, struct run *r, str
 /* True if the answer, or what the client has not of it, is one segment that it has room for. */
 static __always_inline bool transmit_is_single(const struct run *r, const struct flow *f)
 {
-	return r->tx_len <= reply_mss(f) && r->tx_len <= f->snd_wnd;
+	return r->tx_len <= reply_mss(f) && r->tx_len <= f->snd_wnd &&
+	       segment_fit(r, r->tx_len) == r->tx_len;
 }
 
 /* A sender for the answer, or NULL. Where its timer is served, the request need not be held. */
@@ -190,7 +192,9 @@ static __always_inline int transmit_begin(struct __sk_buff *skb, struct run *r, 
 		return VERDICT_REDIRECT;
 	}
 	s = transmit_claim(r, f);
-	if (!s) /* the client repeats the request */
+	if (!s && r->taken) /* else the client repeats the request */
+		return reply_abort(skb, r, f);
+	if (!s)
 		return drop(STAT_SENDER_FULL);
 	s->lost = recovery_out(r, f, s); /* one segment that did not get through */
 	return transmit_go(skb, r, f, s);

@@ -18,6 +18,7 @@ enum verdict {
 	VERDICT_INGRESS,  /* into the stack through run.out_ifindex */
 	VERDICT_REFUSED,  /* internal: a local backend does not take the hand-over */
 	VERDICT_DATA,	  /* internal: the payload is to be looked at */
+	VERDICT_TAKE,	  /* internal: the way is free for requests that wait */
 	VERDICT_NO_LEG,	  /* internal: no leg has this tuple */
 	VERDICT_OLD_LEG,  /* internal: one has, whose flow is gone */
 };

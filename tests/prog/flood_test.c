@@ -29,6 +29,7 @@ static void use_budget_up(void)
 	struct client c;
 	int i;
 
+	run_forget();
 	next_tick();
 	client_init(&c, false);
 	for (i = 0; i <= FAILURES; i++) {
@@ -39,20 +40,28 @@ static void use_budget_up(void)
 	run_forget();
 }
 
+#define TICKS 50 /* a busy machine may need more than one for what has to happen in one */
+
 TEST(budget, "too many wrong cookies: data without a flow is not taken, the pure ACK is")
 {
+	const struct result *refused, *taken;
 	struct packet data;
 	struct client c;
 	uint32_t clock;
+	int i = 0;
 
-	client_init(&c, false);
-	client_syn(&c);
-	data = client_packet(&c, TCP_PSH | TCP_ACK, GET("/small"), strlen(GET("/small")));
-	use_budget_up();
-	clock = peek_clock();
-	expect_counts(client_run(&data), "COOKIE_LIMITED");
-	expect_counts(client_ack(&c), "COOKIE_OK");
-	EXPECT(clock, peek_clock()); /* else the machine was too slow for this test */
+	do {
+		EXPECT_TRUE(i++ < TICKS);
+		client_init(&c, false);
+		client_syn(&c);
+		data = client_packet(&c, TCP_PSH | TCP_ACK, GET("/small"), strlen(GET("/small")));
+		use_budget_up();
+		clock = peek_clock();
+		refused = client_run(&data);
+		taken = client_ack(&c);
+	} while (clock != peek_clock());
+	expect_counts(refused, "COOKIE_LIMITED");
+	expect_counts(taken, "COOKIE_OK");
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
 }
 

@@ -123,6 +123,7 @@ static void expect_followed(struct client *c, enum end end)
 	struct result *r;
 
 	EXPECT(!!(f.flags & FLOW_PINNED), end == PINS);
+	room_serve_kicks(false); /* the client repeats what waits */
 	r = client_say(c, GET("/small"));
 	switch (end) {
 	case ENDS:
@@ -252,6 +253,7 @@ TEST(not_acked, "a response that the client has not acknowledged: not idle")
 	struct client c;
 	struct node n;
 
+	room_serve_kicks(false); /* the client repeats what waits */
 	client_open(&c, false);
 	node_open(&n, 1, &c, REQUEST("GET"));
 	node_say(&n, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");

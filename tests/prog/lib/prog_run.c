@@ -191,13 +191,19 @@ struct result *run_frame(enum run_program program, const uint8_t *frame, size_t 
 	return run_skb(program, frame, len, &in);
 }
 
-struct result *run_kick(uint32_t slot, uint32_t gen, bool v6)
+struct result *run_kick_sized(uint32_t slot, uint32_t gen, bool v6, size_t len)
 {
 	struct packet template = { .v6 = v6, .flags = TCP_ACK };
 	struct __sk_buff in = { .cb = { slot, gen } };
-	uint8_t frame[PACKET_ETH + 60];
+	uint8_t frame[KICK_FRAME_BYTES] = { 0 };
 
-	return run_skb(KICK, frame, packet_build(&template, frame), &in);
+	packet_build(&template, frame);
+	return run_skb(KICK, frame, len, &in);
+}
+
+struct result *run_kick(uint32_t slot, uint32_t gen, bool v6)
+{
+	return run_kick_sized(slot, gen, v6, KICK_FRAME_BYTES);
 }
 
 struct result *run_packet(enum run_program program, const struct packet *p, enum net_dev dev)

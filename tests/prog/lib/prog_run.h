@@ -58,6 +58,8 @@ struct result *run_packet(enum run_program program, const struct packet *p, enum
 
 /* What the daemon does for a timer that has run out: the flow's slot and gen. */
 struct result *run_kick(uint32_t slot, uint32_t gen, bool v6);
+/* The same with a packet of `len` bytes, at most KICK_FRAME_BYTES: less memory to grow into. */
+struct result *run_kick_sized(uint32_t slot, uint32_t gen, bool v6, size_t len);
 
 /* run_packet() with another skb->gso_segs than 0: locally sent TCP has 1. */
 void run_set_gso_segs(uint32_t gso_segs);
