@@ -143,14 +143,13 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 }
 
 /*
- * 204 and 304 have no body, whatever their fields say; llhttp up to 8 believes the fields. A 304 may
- * tell the length that a 200 had (RFC 9110, 8.6), the other fields nobody has a reason to send.
+ * 1xx, 204 and 304 have no body, whatever their fields say; llhttp up to 8 believes the fields, or
+ * counts them into the next response's. A 304 may tell the length that a 200 had (RFC 9110, 8.6);
+ * the other fields nobody has a reason to send (RFC 9110, 8.6 and RFC 9112, 6.1).
  */
-static __always_inline enum response_framing http_response_empty(const struct http_response *r)
+static __always_inline bool http_response_is_odd(const struct http_response *r)
 {
-	if (r->flags & HTTP_RESPONSE_CHUNKED || (r->status == 204 && r->content_length))
-		return RESPONSE_FRAMING_UNKNOWN;
-	return RESPONSE_FRAMING_NONE;
+	return r->flags & HTTP_RESPONSE_CHUNKED || (r->status != 304 && r->content_length);
 }
 
 /* How the body of a complete response ends (RFC 9112, 6.3), CONNECT aside. */
@@ -160,11 +159,12 @@ static __always_inline enum response_framing http_response_framing(const struct 
 	if (r->status == 101)
 		return RESPONSE_FRAMING_UPGRADED;
 	if (r->status < 200)
-		return RESPONSE_FRAMING_INTERIM;
+		return http_response_is_odd(r) ? RESPONSE_FRAMING_UNKNOWN :
+						 RESPONSE_FRAMING_INTERIM;
 	if (head_request)
 		return RESPONSE_FRAMING_NONE;
 	if (r->status == 204 || r->status == 304)
-		return http_response_empty(r);
+		return http_response_is_odd(r) ? RESPONSE_FRAMING_UNKNOWN : RESPONSE_FRAMING_NONE;
 	if (r->flags & HTTP_RESPONSE_CHUNKED) {
 		if (r->flags & (HTTP_RESPONSE_CODED | HTTP_RESPONSE_HAS_CL) || !r->minor)
 			return RESPONSE_FRAMING_UNKNOWN;

@@ -2,6 +2,9 @@
 // Seeded generator of requests for differential.mjs: connections with one or more requests, most of
 // them valid, then mutated; and what responses.mjs shares with it. The same seed makes the same cases, whatever the Node.js version.
 
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+
 // xorshift32. Returns a function of n with values from 0 to n - 1.
 export function random(seed) {
   let x = seed >>> 0 || 1;
@@ -82,7 +85,15 @@ export function chunks(rnd) {
   return out + '0\r\n' + pick(rnd, TRAILERS) + '\r\n';
 }
 
+// CORPUS: a file of JSON lines with request_b64, which are mixed in where it is given.
+const corpus = process.env.CORPUS === undefined ? [] :
+  readFileSync(process.env.CORPUS, 'utf8').split('\n').filter(Boolean)
+    .map((line) => Buffer.from(JSON.parse(line).request_b64, 'base64').toString('latin1'));
+
 function request(rnd) {
+  if (corpus.length && !rnd(4)) {
+    return pick(rnd, corpus);
+  }
   const lines = Array.from({ length: rnd(5) }, () => pick(rnd, LINES));
   const add = (line) => lines.splice(rnd(lines.length + 1), 0, line);
   let body = '';

@@ -6,7 +6,8 @@
 # tests do, the seed among them; a failure's log is shown.
 #
 # usage: run.sh [short|long]; `make fuzz` builds and runs the long form, `make check` the short one.
-# Environment: CASES (executions of the comparison in all), SECONDS_EACH (of a harness), SEED.
+# Environment: CASES (executions of the comparison in all), SECONDS_EACH (of a harness), SEED, CORPUS
+# (a file of JSON lines with request_b64, mixed into the requests).
 
 set -u
 cd "$(dirname -- "$(readlink -f -- "$0")")" || exit 1

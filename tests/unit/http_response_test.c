@@ -53,6 +53,10 @@ static const struct row rows[] = {
 	{ "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n" END, 103, 0, FRAMING(INTERIM, INTERIM) },
 	{ "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" END,
 	  101, HTTP_RESPONSE_UPGRADE, FRAMING(UPGRADED, UPGRADED) },
+	{ "HTTP/1.1 100 x\r\nContent-Length: 0\r\n" END, 100, CL, FRAMING(INTERIM, INTERIM) },
+	{ "HTTP/1.1 103 x\r\nContent-Length: 1\r\n" END, 103, CL, FRAMING(UNKNOWN, UNKNOWN) },
+	{ "HTTP/1.1 103 x\r\nTransfer-Encoding: chunked\r\n" END, 103, CHUNKED,
+	  FRAMING(UNKNOWN, UNKNOWN) },
 	/* persistence */
 	{ OK "Connection: close\r\nContent-Length: 1\r\n" END, 200, CL | HTTP_RESPONSE_CLOSE,
 	  FRAMING(LENGTH, NONE) },
