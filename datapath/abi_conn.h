@@ -145,7 +145,9 @@ struct sender {
 	__u8 sent;	/* transmissions of blocks, modulo 256 */
 	__u8 delivered; /* number of the latest transmission that has arrived */
 	__u8 entered;	/* number of the last transmission before the recovery */
-	__u8 pad[7];
+	__u8 pad;
+	__u16 mss; /* bytes of a segment of this answer */
+	__u32 pad2;
 	__u8 order[SENDER_BLOCKS]; /* number of each block's last transmission */
 };
 /* The timer stands apart: the verifier lets nobody touch it but the timer's own helpers. */

@@ -16,8 +16,8 @@ static __always_inline void probe_pick_tail(struct run *r, const struct flow *f,
 		to = sent;
 	if (from < una)
 		from = una;
-	if (to - from > reply_mss(f) && to > from)
-		from = to - reply_mss(f);
+	if (to - from > s->mss && to > from)
+		from = to - s->mss;
 	r->tx_seq = f->tx_start + from;
 	r->tx_left = to > from ? to - from : 0;
 	r->tx_fin = !r->tx_left;

@@ -25,10 +25,18 @@ static __always_inline __u32 bits_count(__u64 x)
 	return __builtin_popcountll(x);
 }
 
-/* Bytes of a block: one segment, or as many as it takes to make do with SENDER_BLOCKS. */
-static __always_inline __u32 recovery_block(const struct flow *f, __u32 len)
+/* Segments that so many bytes make. */
+static __always_inline __u32 recovery_segments(const struct sender *s, __u32 bytes)
 {
-	return reply_mss(f) * ((reply_segments(f, len) + SENDER_BLOCKS - 1) / SENDER_BLOCKS);
+	__u32 mss = s->mss ? s->mss : 1;
+
+	return (bytes + mss - 1) / mss;
+}
+
+/* Bytes of a block: one segment, or as many as it takes to make do with SENDER_BLOCKS. */
+static __always_inline __u32 recovery_block(const struct sender *s, __u32 len)
+{
+	return s->mss * ((recovery_segments(s, len) + SENDER_BLOCKS - 1) / SENDER_BLOCKS);
 }
 
 /* End of the answer's bytes that have been sent, from its start: a FIN is no byte. */
@@ -67,7 +75,7 @@ static __always_inline void recovery_pipe(struct run *r, const struct flow *f,
 	__u32 bytes = f->snd_nxt - f->snd_una, less = bits_count(gone) * s->block;
 
 	bytes = less < bytes ? bytes - less : 0;
-	r->pipe = reply_segments(f, bytes);
+	r->pipe = recovery_segments(s, bytes);
 	if (!(f->flags & FLOW_SACK)) /* each duplicate ACK says that one has left the network */
 		r->pipe -= f->dupacks < r->pipe ? f->dupacks : r->pipe;
 }
@@ -222,9 +230,10 @@ static __always_inline void recovery_timeout(const struct run *r, struct flow *f
 
 /* `acked` bytes were acknowledged when `before` segments were under way. Bytes count, not ACKs (RFC
  * 3465, 2): a client could cut them into as many as it likes. */
-static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 before)
+static __always_inline void recovery_grow(struct flow *f, const struct sender *s, __u32 acked,
+					  __u32 before)
 {
-	__u32 grown = acked * CWND_UNIT / reply_mss(f), cwnd = f->cwnd;
+	__u32 grown = acked * CWND_UNIT / (s->mss ? s->mss : 1), cwnd = f->cwnd;
 
 	if (f->flags & FLOW_RECOVERY && cwnd >= f->ssthresh)
 		return;
@@ -244,7 +253,7 @@ static __always_inline void recovery_grow(struct flow *f, __u32 acked, __u32 bef
 static __always_inline void recovery_advance(struct run *r, struct flow *f, struct sender *s)
 {
 	__u64 out = recovery_out(r, f, s), gone;
-	__u32 acked = r->pkt.ack - f->snd_una, segments = reply_segments(f, acked);
+	__u32 acked = r->pkt.ack - f->snd_una, segments = recovery_segments(s, acked);
 
 	recovery_pipe(r, f, s);
 	if (s->timed_ns && !seq_before(r->pkt.ack, s->timed)) {
@@ -272,7 +281,7 @@ static __always_inline void recovery_advance(struct run *r, struct flow *f, stru
 		recovery_reduce(f);
 	s->flags = 0;
 	s->backoff = 0;
-	recovery_grow(f, acked, r->pipe);
+	recovery_grow(f, s, acked, r->pipe);
 	if (!seq_before(f->snd_una, f->recover))
 		f->flags &= ~FLOW_RECOVERY;
 	if (!(f->flags & FLOW_RECOVERY))

@@ -66,12 +66,6 @@ static __always_inline __u32 reply_mss(const struct flow *f)
 	return f->mss - (f->flags & FLOW_TS ? 12 : 0);
 }
 
-/* Segments that so many bytes make. */
-static __always_inline __u32 reply_segments(const struct flow *f, __u32 bytes)
-{
-	return (bytes + reply_mss(f) - 1) / reply_mss(f);
-}
-
 static __always_inline int reply_store(struct __sk_buff *skb, const __u8 *region, __u32 at,
 				       __u32 off, __u32 n)
 {

@@ -35,7 +35,15 @@ static __always_inline __u32 segment_fit(const struct run *r, __u32 n)
 
 	if (n < size || !size || ((n << 8) / size & 0xff) >= SEGMENT_SHARE_MIN)
 		return n;
-	return size - 1;
+	return n / size * size - 1;
+}
+
+/* The length of the segments of an answer that this packet begins: so much of `mss` that they are
+ * cut by segment_fit() neither here nor when pure ACKs become segments, whose truesize is 2
+ * (skb_set_tcp_pure_ack(), include/net/tcp.h): then an odd length has a share of 128. */
+static __always_inline __u32 segment_mss(const struct run *r, __u32 mss)
+{
+	return r->pkt.truesize ? (segment_fit(r, mss) - 1) | 1 : mss;
 }
 
 static __always_inline __u32 segment_header_len(const struct run *r)

@@ -37,8 +37,8 @@ static __always_inline void transmit_pick_lost(struct run *r, struct flow *f, st
 	if (to > sent)
 		to = sent;
 	/* Duplicate and partial ACKs tell of one segment (RFC 6582). */
-	if (!(f->flags & FLOW_SACK) && f->cwnd >= f->ssthresh && to > from + reply_mss(f))
-		to = from + reply_mss(f);
+	if (!(f->flags & FLOW_SACK) && f->cwnd >= f->ssthresh && to > from + s->mss)
+		to = from + s->mss;
 	r->tx_seq = f->tx_start + from;
 	r->tx_left = to > from ? to - from : 0;
 	r->tx_fin = !r->tx_left;
@@ -48,7 +48,7 @@ static __always_inline void transmit_pick_lost(struct run *r, struct flow *f, st
  * way (silly window, RFC 1122, 4.2.3.4). */
 static __always_inline void transmit_pick_new(struct run *r, struct flow *f, struct sender *s)
 {
-	__u32 at = f->snd_nxt - f->tx_start, n = reply_mss(f), room;
+	__u32 at = f->snd_nxt - f->tx_start, n = s->mss, room;
 
 	if (at >= r->tx_len)
 		return;
@@ -70,7 +70,7 @@ static __always_inline void transmit_pick_new(struct run *r, struct flow *f, str
 __noinline int transmit_segment(struct __sk_buff *skb, struct run *r NONNULL,
 				struct flow *f NONNULL, struct sender *s NONNULL)
 {
-	__u32 whole = r->tx_left < reply_mss(f) ? r->tx_left : reply_mss(f);
+	__u32 whole = r->tx_left < s->mss ? r->tx_left : s->mss;
 	__u32 n = segment_fit(r, whole);
 	__u32 end = r->tx_seq + n, ack = f->rcv_nxt - f->req_len;
 	__u32 i = (r->tx_seq - f->tx_start) / s->block;
@@ -171,7 +171,8 @@ static __always_inline struct sender *transmit_claim(struct run *r, struct flow 
 	s = sender_claim(r, f) ? sender_of(r) : NULL;
 	if (!s)
 		return NULL;
-	s->block = recovery_block(f, r->tx_len);
+	s->mss = segment_mss(r, reply_mss(f));
+	s->block = recovery_block(s, r->tx_len);
 	if (kick_is_served(r->now_ns) && sender_is_ready(r->sender - 1))
 		f->req_len = 0;
 	return s;
@@ -342,7 +343,8 @@ __noinline int transmit_on_mtu(struct __sk_buff *skb, struct run *r NONNULL, str
 		return reply_abort(skb, r, f);
 	if (!s)
 		return transmit_begin(skb, r, f, false);
-	s->block = recovery_block(f, r->tx_len); /* other blocks: what is known of them is void */
+	s->mss = segment_mss(r, reply_mss(f));
+	s->block = recovery_block(s, r->tx_len); /* other blocks: what is known of them is void */
 	s->sacked = 0;
 	s->sent = 0;
 	s->delivered = 0;
