@@ -49,7 +49,7 @@ tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood f
 lab-demo: all ## the main job, shown in network namespaces
 	netns-lab/demo
 
-bench: all ## speed beside nginx and Node alone
+bench: all $(BUILD)/prog/http_parse_load $(BUILD)/prog/http_parse.bpf.o ## speed beside nginx and Node alone
 	netns-lab/bench.sh
 
 bench-wire: all $(BUILD)/wire ## beside nginx under loss, reordering and delay
@@ -94,6 +94,15 @@ $(BUILD)/vmlinux.h: | $(BUILD)
 	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/sluice.bpf.o: datapath/sluice.bpf.c $(DATAPATH_HEADERS) $(BUILD)/vmlinux.h
+	@echo "  BPF  $@"
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/prog/http_parse_load: tests/prog/http_parse_load.c | $(BUILD)/prog
+	@echo "  CC   $@"
+	$(CC) $(PROG_CFLAGS) $< $(LDLIBS) -o $@
+
+$(BUILD)/prog/http_parse.bpf.o: tests/prog/http_parse.bpf.c $(DATAPATH_HEADERS) \
+		$(BUILD)/vmlinux.h | $(BUILD)/prog
 	@echo "  BPF  $@"
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
