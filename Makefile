@@ -44,7 +44,7 @@ deps: ## install what the build and the tests need (apt, npm)
 check: all tests ## run all tests
 	tests/run
 
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood fuzzers
 
 lab-demo: all ## the main job, shown in network namespaces
 	netns-lab/demo
@@ -61,8 +61,11 @@ bench-flood: all ## legitimate requests during a SYN flood and an ACK flood
 bench-routes: $(BUILD)/prog/routes_bench ## run time of a hit by the number of routes
 	$<
 
-fuzz: $(BUILD)/vmlinux.h ## fuzz the HTTP parsers; SECONDS=60 for each
-	$(MAKE) -C tests/fuzz CLANG=$(CLANG) BUILD=$(abspath $(BUILD))/fuzz run
+fuzz: fuzzers ## fuzz the HTTP parsers: SECONDS_EACH=60 a harness, CASES=10000000 beside llhttp
+	BUILD=$(abspath $(BUILD))/fuzz tests/fuzz/run.sh long
+
+fuzzers:
+	$(MAKE) -C tests/fuzz CLANG=$(CLANG) BUILD=$(abspath $(BUILD))/fuzz all
 
 lint: ## formatting, shell scripts, man pages
 	tests/lint
@@ -144,6 +147,6 @@ $(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra $< -o $@
 
-.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-routes fuzz lint \
+.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-routes fuzz fuzzers lint \
 	install clean
 .DELETE_ON_ERROR:

@@ -188,6 +188,7 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
 	__u32 before, edge;
 	struct stash *st;
+	int follow;
 
 	if (f->state == FLOW_CLOSED || leg->state == LEG_DEAD || leg->state == LEG_FREE)
 		return backend_reset(skb, r, local);
@@ -221,7 +222,10 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 			stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
 	}
 	before = leg->resp_pos;
-	if (p->payload_len && !response_follow(skb, r, f, leg))
+	follow = p->payload_len ? response_follow(skb, r, f, leg) : FOLLOW_ON;
+	if (follow == FOLLOW_GAP)
+		return drop(STAT_RESPONSE_GAP);
+	if (follow == FOLLOW_UNASKED)
 		return backend_unasked(skb, r, local, f, leg,
 				       leg->resp_pos == before && backend_is_acked(f, leg));
 	if (p->flags & TCP_FIN) {

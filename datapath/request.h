@@ -6,7 +6,7 @@
 #ifndef SLUICE_REQUEST_H
 #define SLUICE_REQUEST_H
 
-#include "open.h"
+#include "ending.h"
 
 #define REPLAY_IDLE_US 500000 /* no server closes connections that are idle for less */
 
@@ -19,6 +19,7 @@ enum scan {
 	SCAN_STASHED, /* the packet is in the stash: acknowledge it */
 	SCAN_ANSWER,  /* run.target is answered by the kernel */
 	SCAN_ERROR,   /* run.canned is answered, the connection ends */
+	SCAN_ABORT,   /* neither the leg nor the client can go on: ending_abort() */
 };
 
 /* True if another destination may take the request at run.cursor. */
@@ -146,10 +147,8 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 	leg->flags &= ~LEG_UPGRADE;
 	if (q->flags & HTTP_UPGRADE && q->flags & HTTP_CONN_UPGRADE)
 		leg->flags |= LEG_UPGRADE;
-	if (!(q->flags & HTTP_KEEP_ALIVE)) {
+	if (!(q->flags & HTTP_KEEP_ALIVE))
 		leg->flags |= LEG_CLOSE;
-		f->flags |= FLOW_PINNED; /* what follows is no request (RFC 9112, 9.6) */
-	}
 	r->cursor += q->head_len - r->stashed;
 	if (r->stashed) {
 		r->replay = 1;

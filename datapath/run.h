@@ -159,8 +159,10 @@ static __always_inline struct run *run_get(__u32 slot)
 {
 	struct run *r = bpf_map_lookup_elem(&runs, &slot);
 
-	if (r)
+	if (r) {
 		r->now_ns = bpf_ktime_get_ns();
+		r->taken = 0;
+	}
 	return r;
 }
 

@@ -162,7 +162,7 @@ TEST(end_unacked, "... but not before the backend has acknowledged what precedes
 	EXPECT(queued(), 0);
 }
 
-TEST(pinned_unacked, "... nor are bytes behind the queue passed on to a leg that lacks it")
+TEST(end_behind, "... and what comes behind the queue goes the same way, a FIN does not")
 {
 	struct packet reply;
 	struct result *r;
@@ -175,7 +175,6 @@ TEST(pinned_unacked, "... nor are bytes behind the queue passed on to a leg that
 	n.seq += reply.len;
 	node_run(&n, &reply);
 	c.ack += reply.len;
-	EXPECT(peek_flow(&c).flags & FLOW_PINNED, FLOW_PINNED);
 	client_say(&c, "more");
 	client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	c.seq--; /* it comes again */
@@ -183,6 +182,84 @@ TEST(pinned_unacked, "... nor are bytes behind the queue passed on to a leg that
 	EXPECT(queued(), 0);
 	r = client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
 	EXPECT(node_take(&n, r)->flags, TCP_FIN | TCP_ACK);
+}
+
+/* The request that a fresh leg of backend 1 begins with. */
+static void accept_fresh(const struct result *r, const char *text)
+{
+	const struct packet *p;
+	enum net_dev dev;
+
+	for (int i = 0; (p = run_leaving(r, i, &dev)); i++) {
+		if (dev != (enum net_dev)1)
+			continue;
+		expect_bytes("request", p->payload, p->len, text, strlen(text));
+		node_accept(&n, 1, p);
+		return;
+	}
+	check_fail("no packet to the backend");
+}
+
+TEST(closing_request, "a pool's request that waited and closes: what is behind it is not passed on")
+{
+	size_t len;
+
+	client_open(&c, false);
+	take(client_say(&c, GET("/small") GET_CLOSE("/1/a") GET("/1/b")), &len);
+	accept_fresh(client_ack(&c), GET_CLOSE("/1/a"));
+	EXPECT(queued(), strlen(GET("/1/b")));
+	EXPECT(expect_out(node_ack(&n), NET_UPLINK)->ack, c.seq);
+	EXPECT(queued(), 0);
+	client_take(&c, node_say(&n, CLOSE_5));
+	node_take(&n, client_send(&c, TCP_FIN | TCP_ACK, NULL, 0));
+	EXPECT(peek_leg(&c, 1).sent, 1);
+}
+
+#define UPGRADE "GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+
+/* A request for another protocol that has waited, and a text behind it. */
+static void open_upgrade(const char *text)
+{
+	static char all[512];
+	size_t len;
+
+	strcpy(all, GET("/small") UPGRADE);
+	strcat(all, text);
+	client_open(&c, false);
+	take(client_say(&c, all), &len);
+	accept_fresh(client_ack(&c), UPGRADE);
+	node_ack(&n);
+	EXPECT(queued(), strlen(text));
+}
+
+TEST(upgrade_refused, "behind a refused upgrade that had waited: a request")
+{
+	open_upgrade(GET("/small"));
+	client_take(&c, node_say(&n, OK_5));
+	expect_small(client_ack(&c), false);
+}
+
+TEST(upgrade_done, "behind an upgrade that had waited: bytes that nobody reads")
+{
+	open_upgrade(GET("/small"));
+	client_take(&c,
+		    node_say(&n, "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
+	EXPECT(queued(), strlen(GET("/small")));
+	node_expect_text(&n, client_ack(&c), GET("/small"));
+	node_expect_text(&n, client_say(&c, "more"), "more");
+}
+
+TEST(upgrade_kick, "... also while the client says nothing")
+{
+	struct result *r;
+
+	open_upgrade(GET("/small"));
+	client_take(&c,
+		    node_say(&n, "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"));
+	r = kick();
+	EXPECT(r->clones[0].packet.seq, n.ack);
+	EXPECT(r->clones[0].packet.len, strlen(GET("/small")));
+	EXPECT(queued(), 0);
 }
 
 TEST(closing_answer, "a request that waited and closes: answered, what is behind it is not")
