@@ -10,7 +10,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-PACKAGES := libbpf libnl-route-3.0 libcurl jansson libmicrohttpd
+PACKAGES := libbpf libnl-route-3.0 libcurl jansson libmicrohttpd zlib libbrotlienc
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -Idatapath -Icontrol -I$(BUILD) \
@@ -123,7 +123,7 @@ $(BUILD)/sluice: $(OBJECTS)
 # A unit test is linked with the rooms of control/ that it tests: all but those that need a kernel.
 UNIT_ROOMS := $(wildcard control/config*.c) control/log.c control/plan.c control/extent.c \
 	control/state.c control/store.c control/store_open.c control/mapset.c control/pathrules.c \
-	control/keymap.c control/answer.c $(wildcard control/mapsync*.c)
+	control/keymap.c control/answer.c control/component.c control/variant.c $(wildcard control/mapsync*.c)
 UNIT_OBJECTS := $(UNIT_ROOMS:control/%.c=$(BUILD)/unit/room/%.o)
 $(BUILD)/unit/room/%.o: control/%.c | $(BUILD)/unit/room
 	@echo "  CC   $@"

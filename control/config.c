@@ -61,6 +61,7 @@ static void component_clear(struct config_component *component)
 	free(component->file);
 	free(component->type);
 	free(component->cache_control);
+	free(component->headers);
 }
 
 void config_free(struct config *config)

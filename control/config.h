@@ -103,6 +103,7 @@ struct config_component {
 	char *file;	     /* resolved: absolute, or relative to the current directory */
 	char *type;	     /* Content-Type */
 	char *cache_control; /* NULL: none */
+	char *headers;	     /* more lines, each with its CRLF; NULL: none */
 	size_t pool; /* where requests go that the kernel must not answer; SIZE_MAX: the path's
 			route or the default pool */
 };

@@ -158,6 +158,8 @@ int value_host(const struct value *value, char **out);
 int value_method(const struct value *value, uint16_t *out);
 const char *method_name(unsigned int bit);
 int value_header(const struct value *value, char **out);
+/* Header fields, one on each line of the value; *out has them with their CRLFs. */
+int value_fields(const struct value *value, char **out);
 int value_media_type(const struct value *value, char **out);
 int value_redirect(const struct value *value, int *status, char **location);
 int value_health(const struct value *value, struct health_check *out);
@@ -168,7 +170,7 @@ typedef void (*entry_reader)(const struct value *value, void *object);
 struct schema_key {
 	const char *name;
 	entry_reader read; /* NULL: known, not in this version */
-	bool is_list;
+	bool is_list; /* line ends are kept */
 };
 extern const struct schema_key gateway_keys[], backend_keys[], pool_keys[]; /* end: no name */
 extern const struct schema_key route_keys[], component_keys[];

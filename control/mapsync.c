@@ -15,7 +15,9 @@
 #include "mapsync.h"
 
 #define NS_PER_MS 1000000ull
+#define NS_PER_SECOND 1000000000ll
 #define ADDR_BITS 128
+#define CLOCK_PERIOD_MS 1000
 
 /* The key of `trusted`, as in maps.h. */
 struct cidr_key {
@@ -85,6 +87,25 @@ static int fill_random(void *out, size_t len)
 	return getrandom(out, len, 0) == (ssize_t)len ? 0 : -EIO;
 }
 
+int mapsync_write_clock(const struct mapset *maps)
+{
+	struct timespec tai, real;
+	struct settings settings;
+	uint32_t offset;
+	int64_t ns;
+
+	clock_gettime(CLOCK_TAI, &tai);
+	clock_gettime(CLOCK_REALTIME, &real);
+	/* The kernel's offset is of whole seconds; between the two readings little time passes. */
+	ns = (tai.tv_sec - real.tv_sec) * NS_PER_SECOND + tai.tv_nsec - real.tv_nsec;
+	offset = (uint32_t)((ns + NS_PER_SECOND / 2) / NS_PER_SECOND);
+	if (!mapsync_read_settings(maps, &settings) && settings.tai_offset != offset) {
+		settings.tai_offset = offset;
+		mapsync_write_settings(maps, &settings);
+	}
+	return CLOCK_PERIOD_MS;
+}
+
 int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes)
 {
 	struct settings settings;
@@ -99,7 +120,10 @@ int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes)
 	settings.leg_mask = sizes->legs / LEG_WAYS - 1;
 	settings.stash_mask = sizes->stashes - 1;
 	settings.sender_mask = sizes->senders - 1;
-	return mapsync_write_settings(maps, &settings);
+	err = mapsync_write_settings(maps, &settings);
+	if (!err)
+		mapsync_write_clock(maps);
+	return err;
 }
 
 /* What is looked for: for a moment what either epoch needs. */

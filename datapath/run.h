@@ -135,6 +135,10 @@ struct run {
 	struct bpf_tcp_req_attrs attrs;
 	struct target target;
 	struct target batch_first; /* the first of a batch */
+	__u64 date_until_ns; /* date.h: `date_now` is right until then */
+	__u32 date_now;
+	__u32 date_second; /* that `date` is the text of */
+	__u8 date[64];	   /* HTTP_DATE_LEN bytes, and room for the verifier's doubts */
 	struct kick kick;
 	struct bpf_fib_lookup fib;
 	struct path_key path_key;
