@@ -131,7 +131,7 @@ $(BUILD)/unit/room/%.o: control/%.c | $(BUILD)/unit/room
 
 $(BUILD)/unit/%: tests/unit/%.c $(UNIT_OBJECTS) | $(BUILD)/unit
 	@echo "  CC   $@"
-	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -lm -o $@
 
 PROG_OBJECTS := $(PROG_LIB:tests/prog/%.c=$(BUILD)/prog/%.o)
 PROG_CFLAGS = $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib

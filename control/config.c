@@ -40,6 +40,8 @@ static void pool_clear(struct config_pool *pool)
 {
 	free(pool->name);
 	free(pool->backends);
+	free(pool->cookie);
+	free(pool->default_of);
 }
 
 static void route_clear(struct config_route *route)

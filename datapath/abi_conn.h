@@ -231,6 +231,8 @@ struct leg {
 	__u32 asked_us; /* when the last request went out on an idle leg */
 	__u16 stash;
 	__u16 pad;
+	__u32 sticky; /* hash of the cookie that the last request came with; 0: none */
+	__u32 pad2;
 	__u32 edge; /* right edge of the window that the backend has offered */
 };
 

@@ -129,6 +129,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 	bool head = leg->heads >> (leg->done & (LEG_OUTSTANDING - 1)) & 1;
 
 	leg->state = LEG_DEAD;
+	r->sticky = leg->sticky;
 	f->snd_nxt = ack;
 	r->pkt.src = f->key.client;
 	r->pkt.ack = ack;
@@ -141,6 +142,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 		return reply_abort(skb, r, f);
 	leg->rnxt = st->start + st->len - st->queued;
 	leg->flags = flags;
+	leg->sticky = r->sticky;
 	leg->heads = head;
 	leg->sent = 1;
 	leg->rphase = RESPONSE_HEAD;
@@ -245,6 +247,21 @@ static __always_inline bool leg_still(const struct leg *leg, const struct leg_ke
 	return key_equal(&leg->key, key) && leg->flow_gen == f->gen && f->state != FLOW_FREE;
 }
 
+/* The queue's turn has come, and no packet of the client with it: a kick, and others while none is
+ * served. */
+static __always_inline void backend_kick(struct run *r, struct flow *f)
+{
+	struct sender *s;
+
+	kick_ask(r->flow_slot, f->gen, r->now_ns);
+	r->rested = 0;
+	s = sender_claim(r, f) ? sender_of(r) : NULL;
+	if (!s)
+		return;
+	s->flags = SENDER_LEG;
+	sender_arm(r, KICK_RETRY);
+}
+
 /* A packet from backend `id` to a client. Returns a verdict;
  * VERDICT_NO_LEG, VERDICT_OLD_LEG: it may be a relayed one. */
 static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, __u32 id,
@@ -273,8 +290,9 @@ static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, 
 		return drop(STAT_OWNER_BUSY);
 	if (leg_still(leg, key, f)) {
 		verdict = backend_flow(skb, r, f, leg, local);
+		queue_end(r, f, leg);
 		if (queue_is_due(r, f))
-			kick_ask(r->flow_slot, f->gen, r->now_ns);
+			backend_kick(r, f);
 	} else {
 		verdict = backend_reset(skb, r, local);
 	}

@@ -34,6 +34,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 {
 	const struct http_request *q = &r->http.req;
 	__u32 reason = route_lookup(r, r->default_pool);
+	bool last;
 	int made;
 
 	if (q->flags & HTTP_FORWARDED && !request_may_claim(f))
@@ -42,10 +43,9 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 		return request_error(r, f, CANNED_400, reason);
 	/* A client of HTTP/1.0 would need `Connection: keep-alive` in the answer (RFC 9112, C.2.2).
 	 */
+	last = r->pkt.flags & TCP_FIN && r->cursor + q->head_len - r->stashed == r->pkt.payload_len;
 	r->reply_flags = (q->method == HTTP_HEAD ? REPLY_HEAD : 0) |
-			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !(r->pkt.flags & TCP_FIN) ?
-				  0 :
-				  REPLY_CLOSE);
+			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !last ? 0 : REPLY_CLOSE);
 	reason = decide_target(r, reason);
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
 		if (r->batch ? reason != STAT_HIT || batch_add(r, f) : !request_may_switch(r, f))
