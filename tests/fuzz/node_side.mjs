@@ -113,7 +113,7 @@ function ended(node, want, data, what) {
 
 // What Node may refuse of requests that the gateway forwards: methods that it does not know, and
 // malformed extensions of chunks. Both are answered with 400 and end the connection.
-const MAY_REFUSE = ['HPE_INVALID_METHOD', 'HPE_STRICT'];
+const MAY_REFUSE = ['HPE_INVALID_METHOD', 'HPE_STRICT', 'HPE_INVALID_CHUNK_SIZE'];
 
 function refused(node, data) {
   if (node.kind === HTTPParser.REQUEST && !MAY_REFUSE.includes(node.error)) {
