@@ -10,7 +10,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-PACKAGES := libbpf libnl-route-3.0 libcurl jansson libmicrohttpd
+PACKAGES := libbpf libnl-route-3.0 libcurl jansson libmicrohttpd zlib libbrotlienc
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -Idatapath -Icontrol -I$(BUILD) \
@@ -49,7 +49,7 @@ tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood f
 lab-demo: all ## the main job, shown in network namespaces
 	netns-lab/demo
 
-bench: all ## speed beside nginx and Node alone
+bench: all $(BUILD)/prog/http_parse_load $(BUILD)/prog/http_parse.bpf.o ## speed beside nginx and Node alone
 	netns-lab/bench.sh
 
 bench-wire: all $(BUILD)/wire ## beside nginx under loss, reordering and delay
@@ -97,6 +97,15 @@ $(BUILD)/sluice.bpf.o: datapath/sluice.bpf.c $(DATAPATH_HEADERS) $(BUILD)/vmlinu
 	@echo "  BPF  $@"
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+$(BUILD)/prog/http_parse_load: tests/prog/http_parse_load.c | $(BUILD)/prog
+	@echo "  CC   $@"
+	$(CC) $(PROG_CFLAGS) $< $(LDLIBS) -o $@
+
+$(BUILD)/prog/http_parse.bpf.o: tests/prog/http_parse.bpf.c $(DATAPATH_HEADERS) \
+		$(BUILD)/vmlinux.h | $(BUILD)/prog
+	@echo "  BPF  $@"
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
 $(BUILD)/sluice.skel.h: $(BUILD)/sluice.bpf.o
 	@echo "  GEN  $@"
 	$(BPFTOOL) gen skeleton $< name sluice_bpf > $@.tmp && mv $@.tmp $@
@@ -114,7 +123,7 @@ $(BUILD)/sluice: $(OBJECTS)
 # A unit test is linked with the rooms of control/ that it tests: all but those that need a kernel.
 UNIT_ROOMS := $(wildcard control/config*.c) control/log.c control/plan.c control/extent.c \
 	control/state.c control/store.c control/store_open.c control/mapset.c control/pathrules.c \
-	control/keymap.c control/answer.c $(wildcard control/mapsync*.c)
+	control/keymap.c control/answer.c control/component.c control/variant.c $(wildcard control/mapsync*.c)
 UNIT_OBJECTS := $(UNIT_ROOMS:control/%.c=$(BUILD)/unit/room/%.o)
 $(BUILD)/unit/room/%.o: control/%.c | $(BUILD)/unit/room
 	@echo "  CC   $@"
@@ -122,7 +131,7 @@ $(BUILD)/unit/room/%.o: control/%.c | $(BUILD)/unit/room
 
 $(BUILD)/unit/%: tests/unit/%.c $(UNIT_OBJECTS) | $(BUILD)/unit
 	@echo "  CC   $@"
-	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -lm -o $@
 
 PROG_OBJECTS := $(PROG_LIB:tests/prog/%.c=$(BUILD)/prog/%.o)
 PROG_CFLAGS = $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib

@@ -13,9 +13,18 @@ struct answer {
 	struct object_source source; /* points into this struct, and to a component's bytes */
 };
 
-/* 200 with `len` bytes of body, which must outlive the answer. 0 or -E2BIG. */
-int answer_component(struct answer *out, const struct config_component *component, const void *body,
-		     size_t len);
+/* What a component is answered with. */
+struct answer_body {
+	const void *bytes; /* must outlive the answer */
+	size_t len;
+	const char *coding; /* Content-Encoding; NULL: none */
+	uint32_t modified;  /* Last-Modified, seconds since 1970; 0: none */
+	bool has_variants;  /* in other codings */
+};
+
+/* 200, with an ETag of its own. 0 or -E2BIG. */
+int answer_component(struct answer *out, const struct config_component *component,
+		     const struct answer_body *body);
 /* A deny or redirect route's answer (location NULL: no redirect). 0 or -E2BIG. */
 int answer_route(struct answer *out, int status, const char *location);
 /* A redirect's answer whose location has REDIRECT_URI in it: the header blocks end before it, the

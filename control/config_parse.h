@@ -143,7 +143,6 @@ bool is_name(const char *text);
 /* config_net.c: addresses and other words of the network; returns as in config_value.c. */
 #define ENDPOINT_TEXT_BYTES 56
 int value_endpoint(const struct value *value, bool may_be_any, struct endpoint *out);
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 const char *endpoint_text(const struct endpoint *endpoint, char buf[ENDPOINT_TEXT_BYTES]);
 int value_cidr(const struct value *value, struct cidr *out);
 #define CIDR_TEXT_BYTES 64
@@ -159,6 +158,8 @@ int value_host(const struct value *value, char **out);
 int value_method(const struct value *value, uint16_t *out);
 const char *method_name(unsigned int bit);
 int value_header(const struct value *value, char **out);
+/* Header fields, one on each line of the value; *out has them with their CRLFs. */
+int value_fields(const struct value *value, char **out);
 int value_media_type(const struct value *value, char **out);
 int value_redirect(const struct value *value, int *status, char **location);
 int value_health(const struct value *value, struct health_check *out);
@@ -169,7 +170,7 @@ typedef void (*entry_reader)(const struct value *value, void *object);
 struct schema_key {
 	const char *name;
 	entry_reader read; /* NULL: known, not in this version */
-	bool is_list;
+	bool is_list; /* line ends are kept */
 };
 extern const struct schema_key gateway_keys[], backend_keys[], pool_keys[]; /* end: no name */
 extern const struct schema_key route_keys[], component_keys[];

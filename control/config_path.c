@@ -232,12 +232,20 @@ static void read_component_pool(const struct value *value, void *object)
 	read_pool(value, &component->pool);
 }
 
+static void read_component_header(const struct value *value, void *object)
+{
+	struct config_component *component = object;
+
+	value_fields(value, &component->headers);
+}
+
 const struct schema_key component_keys[] = {
 	{ "host", read_component_host, false },
 	{ "path", read_component_path, false },
 	{ "file", read_component_file, false },
 	{ "type", read_component_type, false },
 	{ "cache-control", read_component_cache_control, false },
+	{ "header", read_component_header, true },
 	{ "pool", read_component_pool, false },
 	{ "template", NULL, false },
 	{ "records", NULL, false },

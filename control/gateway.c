@@ -250,11 +250,11 @@ static int run_timers(struct server *server)
 		int err = gateway_verify(gw);
 
 		gw->must_verify = false;
-		now = gateway_now_ms();
-		server->verify_at_ms = now + (err ? VERIFY_AFTER_ERROR_MS : VERIFY_MS);
+		server->verify_at_ms = gateway_now_ms() + (err ? VERIFY_AFTER_ERROR_MS : VERIFY_MS);
 	}
 	keep_earliest(&timeout, (int)(server->verify_at_ms - now));
 	keep_earliest(&timeout, mapsync_rotate_keys(loader_maps(gw->loader)));
+	keep_earliest(&timeout, mapsync_write_clock(loader_maps(gw->loader)));
 	keep_earliest(&timeout, store_expire(gw->store, now));
 	keep_earliest(&timeout, gateway_expire_drains(gw));
 	keep_earliest(&timeout, health_timeout_ms(gw->health));

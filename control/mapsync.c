@@ -15,7 +15,9 @@
 #include "mapsync.h"
 
 #define NS_PER_MS 1000000ull
+#define NS_PER_SECOND 1000000000ll
 #define ADDR_BITS 128
+#define CLOCK_PERIOD_MS 1000
 
 /* The key of `trusted`, as in maps.h. */
 struct cidr_key {
@@ -85,6 +87,25 @@ static int fill_random(void *out, size_t len)
 	return getrandom(out, len, 0) == (ssize_t)len ? 0 : -EIO;
 }
 
+int mapsync_write_clock(const struct mapset *maps)
+{
+	struct timespec tai, real;
+	struct settings settings;
+	uint32_t offset;
+	int64_t ns;
+
+	clock_gettime(CLOCK_TAI, &tai);
+	clock_gettime(CLOCK_REALTIME, &real);
+	/* The kernel's offset is of whole seconds; between the two readings little time passes. */
+	ns = (tai.tv_sec - real.tv_sec) * NS_PER_SECOND + tai.tv_nsec - real.tv_nsec;
+	offset = (uint32_t)((ns + NS_PER_SECOND / 2) / NS_PER_SECOND);
+	if (!mapsync_read_settings(maps, &settings) && settings.tai_offset != offset) {
+		settings.tai_offset = offset;
+		mapsync_write_settings(maps, &settings);
+	}
+	return CLOCK_PERIOD_MS;
+}
+
 int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes)
 {
 	struct settings settings;
@@ -99,7 +120,10 @@ int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes)
 	settings.leg_mask = sizes->legs / LEG_WAYS - 1;
 	settings.stash_mask = sizes->stashes - 1;
 	settings.sender_mask = sizes->senders - 1;
-	return mapsync_write_settings(maps, &settings);
+	err = mapsync_write_settings(maps, &settings);
+	if (!err)
+		mapsync_write_clock(maps);
+	return err;
 }
 
 /* What is looked for: for a moment what either epoch needs. */
@@ -196,15 +220,32 @@ int mapsync_write_pools(const struct mapset *maps, const struct config *config,
 		from = i < config->n_pools ? &config->pools[i] : NULL;
 		for (j = 0; from && j < from->n_backends && j < POOL_MEMBERS; j++) {
 			weights[j] = config->backends[from->backends[j]].weight;
+			pool.weight[j] = (uint16_t)weights[j];
 			pool.backend[j] = (uint16_t)plan->backend_ids[from->backends[j]];
 			pool.members++;
 		}
 		pool.slots = (uint16_t)plan_sequence(weights, pool.members, pool.seq, POOL_SLOTS);
 		pool.policy = from ? pool_policy(from->policy) : 0;
+		if (from && from->cookie) {
+			pool.cookie_len = (uint16_t)strlen(from->cookie);
+			memcpy(pool.cookie, from->cookie, pool.cookie_len);
+		}
 		id = mapsync_pool_id(epoch, i);
 		err = put(maps->pools, &id, &pool);
 	}
 	return report(err, "pools");
+}
+
+/* The pool that takes what no route of the VIP takes: its index, or SIZE_MAX. */
+static size_t default_pool(const struct config *config, const struct endpoint *vip)
+{
+	size_t i, j;
+
+	for (i = 0; i < config->n_pools; i++)
+		for (j = 0; j < config->pools[i].n_default_of; j++)
+			if (endpoint_equal(&config->pools[i].default_of[j], vip))
+				return i;
+	return config->default_pool;
 }
 
 int mapsync_write_vips(const struct mapset *maps, const struct config *config,
@@ -220,8 +261,8 @@ int mapsync_write_vips(const struct mapset *maps, const struct config *config,
 		const struct endpoint *endpoint = &config->gateway.vips[i];
 		struct vip vip = { .id = plan->vip_ids[i], .default_pool = POOL_NONE };
 
-		if (config->default_pool != SIZE_MAX)
-			vip.default_pool = mapsync_pool_id(epoch, config->default_pool);
+		if (default_pool(config, endpoint) != SIZE_MAX)
+			vip.default_pool = mapsync_pool_id(epoch, default_pool(config, endpoint));
 		copy_addr(&addrs[i], &endpoint->addr);
 		keys[i].addr = addrs[i];
 		keys[i].port = htons(endpoint->port);

@@ -45,6 +45,9 @@ uint32_t mapsync_pool_id(uint32_t epoch, size_t pool);
 /* Seed and masks; seed only when the map is new. */
 int mapsync_init(const struct mapset *maps, const struct loader_sizes *sizes);
 
+/* The difference of CLOCK_TAI and the wall clock. Returns ms until it is to be looked at again. */
+int mapsync_write_clock(const struct mapset *maps);
+
 /* Cookie keys: random at first, then the older one is replaced. Returns ms until the next turn. */
 int mapsync_rotate_keys(const struct mapset *maps);
 

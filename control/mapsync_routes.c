@@ -6,13 +6,12 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "answer.h"
+#include "component.h"
 #include "keymap.h"
 #include "log.h"
 #include "mapsync.h"
@@ -29,7 +28,7 @@ struct builder {
 	struct target *routes; /* by index in the configuration */
 	struct target *components;
 	struct answer *answer; /* scratch */
-	uint8_t *body;	       /* scratch, BODY_MAX + 1 bytes */
+	struct component_maker *maker;
 };
 
 uint32_t mapsync_next_epoch(uint32_t epoch)
@@ -144,28 +143,6 @@ static int add_route(struct builder *b, size_t index)
 	return 0;
 }
 
-/* Reads a component's file into b->body. Its length or -errno. */
-static ssize_t read_body(struct builder *b, const char *path)
-{
-	ssize_t n, len = 0;
-	int fd, err = 0;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (len <= BODY_MAX && (n = read(fd, b->body + len, BODY_MAX + 1 - (size_t)len)) != 0) {
-		if (n < 0) {
-			err = -errno;
-			break;
-		}
-		len += n;
-	}
-	close(fd);
-	if (!err && len > BODY_MAX)
-		err = -EFBIG;
-	return err ? err : len;
-}
-
 static int note_component(struct builder *b, const struct config_component *component,
 			  const struct object_ref *ref)
 {
@@ -185,21 +162,8 @@ static int add_component(struct builder *b, size_t index)
 	const struct config_component *component = &b->config->components[index];
 	struct target *target = &b->components[index];
 	struct object_ref ref;
-	ssize_t len;
-	int err;
+	int err = component_put(b->maker, b->store, component, &ref);
 
-	len = read_body(b, component->file);
-	if (len < 0) {
-		log_error("component %s: cannot read %s: %s", component->name, component->file,
-			  strerror((int)-len));
-		return (int)len;
-	}
-	err = answer_component(b->answer, component, b->body, (size_t)len);
-	if (err)
-		log_error("component %s: its header block is larger than %d bytes", component->name,
-			  HEAD_MAX);
-	if (!err)
-		err = put_object(b, &ref);
 	if (err)
 		return err;
 	target->kind = TARGET_OBJECT;
@@ -262,19 +226,19 @@ int mapsync_write_routes(const struct mapset *maps, struct store *store,
 		     (may_relay(config) ? SETTINGS_RELAY : 0);
 	out->source_flows = config->gateway.source_flows;
 	b.answer = malloc(sizeof(*b.answer));
-	b.body = malloc(BODY_MAX + 1);
+	b.maker = component_maker_new();
 	out->components = calloc(config->n_components + 1, sizeof(*out->components));
 	out->n_components = 0;
 	b.routes = calloc(config->n_routes + 1, sizeof(*b.routes));
 	b.components = calloc(config->n_components + 1, sizeof(*b.components));
-	if (b.answer && b.body && b.routes && b.components && out->components)
+	if (b.answer && b.maker && b.routes && b.components && out->components)
 		err = add_all(&b);
 	if (!err)
 		err = mapsync_write_rules(maps,
 					  &(struct mapsync_targets){ out, config, &b.hosts,
 								     b.routes, b.components });
 	free(b.answer);
-	free(b.body);
+	component_maker_free(b.maker);
 	free(b.routes);
 	free(b.components);
 	keymap_free(&b.hosts);

@@ -94,13 +94,18 @@ static bool has_bytes(const struct store *store, const struct entry *entry,
 	       !memcmp(bytes + object->close.off, source->close_head, source->close_len);
 }
 
-static uint32_t find_same(struct store *store, const struct object_source *source, uint64_t hash)
+/* `variants` NULL: whatever they are. */
+static uint32_t find_same(struct store *store, const struct object_source *source, uint64_t hash,
+			  const uint32_t variants[CODINGS])
 {
 	uint32_t slot = *store_bucket(store, hash);
+	const struct entry *entry;
 
 	for (; slot != NO_SLOT; slot = store->entries[slot].next) {
-		if (store->entries[slot].hash == hash &&
-		    has_bytes(store, &store->entries[slot], source))
+		entry = &store->entries[slot];
+		if (entry->hash == hash && has_bytes(store, entry, source) &&
+		    (!variants ||
+		     !memcmp(entry->object.variants, variants, sizeof(entry->object.variants))))
 			return slot;
 	}
 	return NO_SLOT;
@@ -144,6 +149,11 @@ static int add_object(struct store *store, const struct object_source *source, u
 		return -ENOSPC;
 	entry = &store->entries[slot];
 	memset(&entry->object, 0, sizeof(entry->object));
+	entry->object.etag = source->etag;
+	entry->object.modified = source->modified;
+	entry->object.date = source->date;
+	entry->object.shared = source->shared;
+	memcpy(entry->object.variants, source->variants, sizeof(source->variants));
 	err = write_bytes(store, source, &entry->object);
 	if (err)
 		goto out;
@@ -167,29 +177,52 @@ out:
 	return err;
 }
 
+static void keep_entry(struct store *store, uint32_t slot)
+{
+	struct entry *entry = &store->entries[slot];
+
+	if (entry->state == ENTRY_DYING) {
+		entry->state = ENTRY_LIVE;
+		entry->revived = store->txn;
+	}
+	entry->kept = store->txn;
+}
+
+bool store_keep(struct store *store, const struct object_source *source, struct object_ref *out)
+{
+	uint32_t slot = find_same(store, source, store_hash(source), NULL);
+	const struct object *object;
+	int i;
+
+	if (slot == NO_SLOT)
+		return false;
+	object = &store->entries[slot].object;
+	for (i = 0; i < CODINGS; i++) {
+		if (object->variants[i])
+			keep_entry(store, object->variants[i] - 1);
+	}
+	keep_entry(store, slot);
+	*out = (struct object_ref){ slot, object->gen };
+	return true;
+}
+
 int store_put(struct store *store, const struct object_source *source, struct object_ref *out)
 {
 	uint64_t hash = store_hash(source);
-	struct entry *entry;
 	uint32_t slot;
 	int err;
 
 	if (!source->head_len || source->head_len > HEAD_MAX || source->close_len > HEAD_MAX ||
 	    source->body_len > BODY_MAX)
 		return -E2BIG;
-	slot = find_same(store, source, hash);
+	slot = find_same(store, source, hash, source->variants);
 	if (slot == NO_SLOT) {
 		err = add_object(store, source, hash, &slot);
 		if (err)
 			return err;
 	}
-	entry = &store->entries[slot];
-	if (entry->state == ENTRY_DYING) {
-		entry->state = ENTRY_LIVE;
-		entry->revived = store->txn;
-	}
-	entry->kept = store->txn;
-	*out = (struct object_ref){ slot, entry->object.gen };
+	keep_entry(store, slot);
+	*out = (struct object_ref){ slot, store->entries[slot].object.gen };
 	return 0;
 }
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi.h"
+
 #define STORE_GRACE_MS 120000
 
 struct store;
@@ -28,6 +30,11 @@ struct object_source {
 	size_t close_len;
 	const void *body;
 	size_t body_len;
+	/* As in struct object. */
+	uint64_t etag;
+	uint32_t modified;
+	uint16_t date, shared;
+	uint32_t variants[CODINGS];
 };
 
 /*
@@ -41,6 +48,10 @@ void store_close(struct store *store);
 /* Same bytes as an object that is already stored: returns that one (its gen unchanged). 0, -E2BIG
  * (limits of abi.h) or -ENOSPC. */
 int store_put(struct store *store, const struct object_source *source, struct object_ref *out);
+
+/* An object with these bytes, whatever its variants, stays, and they with it. True and *out if there
+ * is one. */
+bool store_keep(struct store *store, const struct object_source *source, struct object_ref *out);
 
 /* Mark and sweep over a reload: objects not put since store_begin() are dropped after the grace. */
 void store_begin(struct store *store);

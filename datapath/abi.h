@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #endif
 
-#define SLUICE_ABI_VERSION 2
+#define SLUICE_ABI_VERSION 3
 
 /* Limits. */
 #define MAX_UPLINKS 16
@@ -20,6 +20,7 @@
 #define MAX_POOLS 256	       /* per configuration epoch; the map holds two epochs */
 #define POOL_SLOTS 256	       /* length of a pool's weighted round-robin sequence */
 #define POOL_MEMBERS 64	       /* distinct backends of a pool: one bit each in leg.tried */
+#define POOL_COOKIE 64	       /* longest name of a sticky cookie, and one */
 #define MAX_LEGS 4	       /* backends that one client connection can hold open */
 #define LEG_OUTSTANDING 32     /* pipelined requests of a leg that are not answered yet */
 #define FLOW_WAYS 8	       /* entries of a bucket of the flow table */
@@ -94,7 +95,7 @@ struct settings {
 	__u32 source_flows; /* connections that one source may have; 0: as many as it likes */
 	__u32 depths;	    /* bit n: there are prefixes of n segments in `paths` */
 	__u32 long_depths;  /* ... in `long_paths` */
-	__u32 pad;
+	__u32 tai_offset;   /* seconds that CLOCK_TAI is ahead of the wall clock */
 };
 
 enum settings_flag {
@@ -200,13 +201,31 @@ enum rule_method {
 	RULE_TRACE = 1 << 8,
 };
 
+/* Content codings that components are stored in, beside identity; the preferred one first. */
+enum coding {
+	CODING_BROTLI,
+	CODING_GZIP,
+	CODINGS,
+};
+
 /* Bytes inside one region. */
 struct span {
 	__u32 off;
 	__u32 len;
 };
 
-/* `objects`: ARRAY. Writer: daemon. A slot's bytes change only when its grace period is over. */
+/*
+ * `objects`: ARRAY. Writer: daemon. A slot's bytes change only when its grace period is over.
+ *
+ * A header block, and its twin for closed connections, is laid out as
+ *
+ *	status line, fields of a 200 alone    [0, shared)
+ *	server, date, fields of a 304, too    [shared, len), the empty line included
+ *
+ * so that a 304 is another status line and the rest as it stands (RFC 9110, 15.4.5). `date` is
+ * where the HTTP_DATE_LEN bytes of the Date value stand, in both blocks: they are put in as the
+ * block is sent (date.h). What composes an answer copies the block and does the same.
+ */
 struct object {
 	__u32 gen; /* 0: free */
 	__u32 region;
@@ -214,7 +233,12 @@ struct object {
 			      once */
 	struct span close; /* the same with `connection: close` */
 	struct span body;
-	__u32 hits_pad[2];
+	__u64 etag;	/* its entity tag is this number in 16 hexadecimal digits; 0: it has none */
+	__u32 modified; /* Last-Modified, seconds since 1970; 0: none */
+	__u16 date;	/* offset in either header block; 0: no Date */
+	__u16 shared;	/* offset of the part that a 304 has, too */
+	__u32 variants[CODINGS]; /* slot + 1 of the object with the same body in another coding;
+				    0: none. They live as long as this object. */
 };
 
 /* `pools`: ARRAY of 2 * MAX_POOLS; pool id = (epoch & 1) * MAX_POOLS + index. Writer: daemon. */
@@ -222,9 +246,11 @@ struct pool {
 	__u16 slots;   /* used length of seq; 0: empty pool */
 	__u16 members; /* distinct backends */
 	__u16 policy;  /* enum pool_policy */
-	__u16 pad;
+	__u16 cookie_len;
 	__u8 seq[POOL_SLOTS];	     /* weighted sequence of member numbers */
 	__u16 backend[POOL_MEMBERS]; /* member number -> backend id */
+	__u16 weight[POOL_MEMBERS];
+	__u8 cookie[POOL_COOKIE]; /* requests with one value of it go to one member */
 };
 
 enum pool_policy {
@@ -280,13 +306,13 @@ SLUICE_ASSERT_SIZE(struct path_key, 64);
 SLUICE_ASSERT_SIZE(struct long_path_key, 256);
 SLUICE_ASSERT_SIZE(struct target, 16);
 SLUICE_ASSERT_SIZE(struct rule, 56);
-SLUICE_ASSERT_SIZE(struct object, 40);
-SLUICE_ASSERT_SIZE(struct pool, 392);
+SLUICE_ASSERT_SIZE(struct object, 56);
+SLUICE_ASSERT_SIZE(struct pool, 584);
 SLUICE_ASSERT_SIZE(struct backend, 48);
 SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
 SLUICE_ASSERT_SIZE(struct flow, 128);
-SLUICE_ASSERT_SIZE(struct leg, 120);
+SLUICE_ASSERT_SIZE(struct leg, 128);
 SLUICE_ASSERT_SIZE(struct sender_entry, 176);
 SLUICE_ASSERT_SIZE(struct kick, 16);
 SLUICE_ASSERT_SIZE(struct relay, 64);

@@ -59,6 +59,8 @@ enum reply_flag {
 
 #define ACTIVE_KERNEL 0xff
 #define TX_STASH (1u << 31)
+#define TX_NOT_MODIFIED (1u << 30) /* 304 of the object */
+#define TX_SLOT (TX_NOT_MODIFIED - 1)
 
 /* State of a chunked body (RFC 9112, 7.1), cut at any byte. */
 struct http_chunks {
@@ -94,7 +96,7 @@ struct flow {
 	__u32 snd_wnd;	      /* the client's window, bytes */
 	__u32 ts_recent;      /* client's TSval to be echoed */
 	__u32 legs[MAX_LEGS]; /* slot in `legs` + 1; 0: none */
-	__u32 tx_slot;	      /* object of the current or last answer, or TX_STASH | stash */
+	__u32 tx_slot;	      /* of the last answer: object, TX_NOT_MODIFIED; or TX_STASH | stash */
 	__u32 tx_gen;
 	__u32 tx_start; /* first byte of that answer */
 	__u32 recover;	/* highest byte sent when the last loss was noticed (RFC 6582) */
@@ -104,7 +106,13 @@ struct flow {
 	__u16 stash;   /* slot in `stashes` + 1; 0: none */
 	__u16 srtt;    /* RFC 6298, units of 2^RTT_SHIFT ns; 0: no sample yet */
 	__u16 rttvar;
-	struct http_chunks body;
+	union {
+		struct http_chunks body;
+		struct {
+			__u32 body_words[3];
+			__u32 tx_second; /* in the answer's Date; stands in body.pad */
+		};
+	};
 };
 #define RTT_SHIFT 17 /* 131 us */
 #define CWND_UNIT 64
@@ -231,6 +239,8 @@ struct leg {
 	__u32 asked_us; /* when the last request went out on an idle leg */
 	__u16 stash;
 	__u16 pad;
+	__u32 sticky; /* hash of the cookie that the last request came with; 0: none */
+	__u32 pad2;
 	__u32 edge; /* right edge of the window that the backend has offered */
 };
 

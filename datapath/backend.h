@@ -129,6 +129,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 	bool head = leg->heads >> (leg->done & (LEG_OUTSTANDING - 1)) & 1;
 
 	leg->state = LEG_DEAD;
+	r->sticky = leg->sticky;
 	f->snd_nxt = ack;
 	r->pkt.src = f->key.client;
 	r->pkt.ack = ack;
@@ -141,6 +142,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 		return reply_abort(skb, r, f);
 	leg->rnxt = st->start + st->len - st->queued;
 	leg->flags = flags;
+	leg->sticky = r->sticky;
 	leg->heads = head;
 	leg->sent = 1;
 	leg->rphase = RESPONSE_HEAD;

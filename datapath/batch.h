@@ -10,10 +10,11 @@
 #include "compose.h"
 
 /* Appends the component's answer. 0 or -1: no room, or the object is gone; nothing was appended. */
-__noinline int batch_append(struct stash *st NONNULL, struct target *target NONNULL, __u32 flags)
+__noinline int batch_append(struct run *r NONNULL, struct stash *st NONNULL,
+			    struct target *target NONNULL, __u32 flags)
 {
-	struct object *o = bpf_map_lookup_elem(&objects, &target->slot);
-	__u32 before = st->len, body;
+	__u32 before = st->len, body, slot = target->slot & TX_SLOT, line = 0, skip = 0;
+	struct object *o = bpf_map_lookup_elem(&objects, &slot);
 	const struct span *head;
 	const __u8 *bytes;
 
@@ -24,13 +25,20 @@ __noinline int batch_append(struct stash *st NONNULL, struct target *target NONN
 		return -1;
 	head = flags & REPLY_CLOSE ? &o->close : &o->head;
 	body = flags & REPLY_HEAD ? 0 : o->body.len;
-	if (before > STASH_BYTES || head->len + body > STASH_BYTES - before)
+	if (target->slot & TX_NOT_MODIFIED) {
+		body = 0;
+		line = REPLY_304_LINE;
+		skip = o->shared;
+	}
+	if (before > STASH_BYTES || line + head->len - skip + body > STASH_BYTES - before)
 		return -1;
-	if (compose_append(st, bytes, head->off, REGION_USABLE, head->len) ||
+	if (compose_append(st, (const __u8 *)reply_not_modified, 0, 0, line) ||
+	    compose_append(st, bytes, head->off + skip, REGION_USABLE, head->len - skip) ||
 	    compose_append(st, bytes, o->body.off, REGION_USABLE, body) || o->gen != target->gen) {
 		st->len = before;
 		return -1;
 	}
+	compose_date(r, st, before + line - skip, o->date);
 	return 0;
 }
 
@@ -50,12 +58,12 @@ __noinline int batch_add(struct run *r NONNULL, struct flow *f NONNULL)
 
 	if (r->batch == 1) {
 		st = compose_begin(r, f);
-		if (!st || batch_append(st, &r->batch_first, r->batch_flags))
+		if (!st || batch_append(r, st, &r->batch_first, r->batch_flags))
 			return -1;
 		r->batch_stash = st->start;
 	}
 	st = stash_at(r->batch_stash);
-	if (!st || batch_append(st, &r->target, r->reply_flags))
+	if (!st || batch_append(r, st, &r->target, r->reply_flags))
 		return -1;
 	r->batch++;
 	r->batch_flags = r->reply_flags & REPLY_CLOSE;

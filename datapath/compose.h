@@ -38,6 +38,19 @@ static __always_inline const __u8 *compose_region(const struct object *o)
 	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 }
 
+/* Makes the Date of a header block that has just been appended at `at` that of now. */
+static __always_inline void compose_date(struct run *r, struct stash *st, __u32 at, __u32 date)
+{
+	if (!date)
+		return;
+	at += date;
+	barrier_var(at);
+	if (at > STASH_BYTES)
+		return;
+	date_set(r, date_now(r));
+	__builtin_memcpy(st->bytes + at, r->date, HTTP_DATE_LEN);
+}
+
 /* An empty stash: that of the flow's last answer, which is over, or another. */
 static __always_inline struct stash *compose_begin(struct run *r, struct flow *f)
 {

@@ -6,6 +6,7 @@
 #define SLUICE_DECIDE_H
 
 #include "guard.h"
+#include "negotiate.h"
 
 /* Headers that claim another client address are believed of nobody here; Node may believe them, so
  * they pass from load balancers only. */
@@ -26,7 +27,11 @@ static __always_inline __u32 decide_object(struct run *r)
 		return STAT_MISS_METHOD;
 	if (!http_request_answerable(q) || q->flags & HTTP_QUERY)
 		return STAT_MISS_HEADERS;
-	return o && o->gen == r->target.gen ? STAT_HIT : STAT_MISS_TABLE;
+	if (!o || o->gen != r->target.gen)
+		return STAT_MISS_TABLE;
+	if (q->flags & (HTTP_ACCEPT_ENCODING | HTTP_CONDITIONAL) && negotiate(r))
+		return STAT_MISS_HEADERS;
+	return STAT_HIT;
 }
 
 /* `reason`: route_lookup()'s. Returns STAT_HIT or STAT_CANNED where the kernel answers, else the

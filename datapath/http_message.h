@@ -123,10 +123,40 @@ struct http_ip6 {
 	__u16 value; /* of the IPv4 byte */
 };
 
+/* Weights of struct http_wishes; the stored codings stand first, in the order of enum coding. */
+enum http_wish {
+	HTTP_WISH_BROTLI,
+	HTTP_WISH_GZIP,
+	HTTP_WISH_IDENTITY,
+	HTTP_WISH_ANY, /* `*` */
+	HTTP_WISHES,
+};
+
+enum http_condition {
+	HTTP_CONDITION_TAGS = 1 << 0,	 /* If-None-Match */
+	HTTP_CONDITION_MATCHED = 1 << 1, /* ... names the tag, or any */
+	HTTP_CONDITION_SINCE = 1 << 2,	 /* If-Modified-Since */
+};
+
+/* What a request says of its answer, while it is read (http_negotiate.h). */
+struct http_wishes {
+	__u64 etag;  /* that is looked for */
+	__u64 tag;   /* digits read so far */
+	__u32 since; /* If-Modified-Since; 0: none that is valid */
+	__u8 digits;
+	__u8 is_quoted;
+	__u8 conditions; /* enum http_condition */
+	__u8 pad;
+	__u32 cursor; /* in a list that ends at `end` */
+	__u32 end;
+	__u16 weights[HTTP_WISHES]; /* thousandths + 1; 0: not named */
+};
+
 struct http_scratch {
 	struct http_request req;
 	struct http_response resp;
 	struct http_ip6 ip6;
+	struct http_wishes wishes;
 	__u32 len;  /* bytes of `buf` that hold the message, at most HTTP_BUF_BYTES */
 	__u32 zero; /* always 0; see http_unknown() */
 	__u8 buf[HTTP_BUF_BYTES + HTTP_BUF_SLACK];

@@ -43,6 +43,7 @@ static __always_inline int redirect_fill(struct run *r, struct stash *st, const 
 		return -1;
 	if (compose_append(st, bytes, head->off, REGION_USABLE, head->len) || redirect_uri(r, st))
 		return -1;
+	compose_date(r, st, 0, o->date);
 	return compose_append(st, bytes, o->body.off, REGION_USABLE, o->body.len);
 }
 

@@ -7,6 +7,7 @@
 #ifndef SLUICE_REPLY_H
 #define SLUICE_REPLY_H
 
+#include "date.h"
 #include "segment.h"
 #include "stash.h"
 
@@ -14,7 +15,7 @@
 
 static __always_inline struct object *reply_object(const struct flow *f)
 {
-	__u32 slot = f->tx_slot;
+	__u32 slot = f->tx_slot & TX_SLOT;
 	struct object *o = bpf_map_lookup_elem(&objects, &slot);
 
 	return o && o->gen == f->tx_gen ? o : NULL;
@@ -36,9 +37,17 @@ static __always_inline const struct span *reply_head(const struct flow *f, const
 	return f->reply & REPLY_CLOSE ? &o->close : &o->head;
 }
 
+/* Status line of a 304; the rest of its header block is the object's own (abi.h). */
+static const char reply_not_modified[] = "HTTP/1.1 304 Not Modified\r\n";
+#define REPLY_304_LINE (sizeof(reply_not_modified) - 1)
+
 static __always_inline __u32 reply_len(const struct flow *f, const struct object *o)
 {
-	return reply_head(f, o)->len + (f->reply & REPLY_HEAD ? 0 : o->body.len);
+	__u32 head = reply_head(f, o)->len;
+
+	if (f->tx_slot & TX_NOT_MODIFIED)
+		return REPLY_304_LINE + head - o->shared;
+	return head + (f->reply & REPLY_HEAD ? 0 : o->body.len);
 }
 
 /* Sets r->tx_len to the number of bytes of the flow's answer. 0 or REPLY_STALE. */
@@ -47,6 +56,7 @@ static __always_inline int reply_measure(struct run *r, const struct flow *f)
 	const struct object *o;
 	const struct stash *st;
 
+	date_set(r, f->tx_second);
 	if (f->tx_slot & TX_STASH) {
 		st = reply_stash(r, f);
 		if (!st)
@@ -104,12 +114,54 @@ static __always_inline int reply_stashed(struct __sk_buff *skb, struct run *r, c
 	return 0;
 }
 
+/* Bytes [offset, offset + n) of a header block stand at `at`: Date's are replaced. 0 or -1. */
+static __always_inline int reply_date(struct __sk_buff *skb, struct run *r, const struct object *o,
+				      __u32 at, __u32 offset, __u32 n)
+{
+	__u32 date = o->date, skip = 0, len = HTTP_DATE_LEN;
+
+	if (!date || offset >= date + HTTP_DATE_LEN || offset + n <= date)
+		return 0;
+	if (offset > date) {
+		skip = offset - date;
+		len -= skip;
+	} else {
+		at += date - offset;
+	}
+	if (offset + n < date + HTTP_DATE_LEN)
+		len -= date + HTTP_DATE_LEN - offset - n;
+	barrier_var(skip);
+	barrier_var(len);
+	if (skip >= HTTP_DATE_LEN || !is_length(len, HTTP_DATE_LEN))
+		return -1;
+	return bpf_skb_store_bytes(skb, at, r->date + skip, len, 0) ? -1 : 0;
+}
+
+/* As much as there is of [offset, offset + n) in a 304's status line. Returns its number of bytes,
+ * or -1. */
+static __always_inline int reply_304_line(struct __sk_buff *skb, __u32 at, __u32 offset, __u32 n)
+{
+	__u32 part;
+
+	if (offset >= REPLY_304_LINE)
+		return 0;
+	part = REPLY_304_LINE - offset;
+	if (part > n)
+		part = n;
+	barrier_var(offset);
+	barrier_var(part);
+	if (offset >= REPLY_304_LINE || !is_length(part, REPLY_304_LINE) ||
+	    offset + part > REPLY_304_LINE)
+		return -1;
+	return bpf_skb_store_bytes(skb, at, reply_not_modified + offset, part, 0) ? -1 : (int)part;
+}
+
 /* Puts bytes [offset, offset + n) of the answer behind the headers. 0, -1 or REPLY_STALE. */
 __noinline int reply_payload(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			     __u32 offset, __u32 n)
 {
 	const struct span *head;
-	__u32 zero = 0, region, at, part;
+	__u32 zero = 0, region, at, part, date_at, date_offset, whole;
 	struct object *o;
 	void *inner;
 	__u8 *bytes;
@@ -128,7 +180,19 @@ __noinline int reply_payload(struct __sk_buff *skb, struct run *r NONNULL, struc
 		return REPLY_STALE;
 	head = reply_head(f, o);
 	at = segment_header_len(r);
-	if (offset < head->len) {
+	if (f->tx_slot & TX_NOT_MODIFIED) {
+		int line = reply_304_line(skb, at, offset, n);
+
+		if (line < 0)
+			return -1;
+		at += line;
+		n -= line;
+		offset += line + o->shared - REPLY_304_LINE;
+	}
+	date_at = at;
+	date_offset = offset;
+	whole = n;
+	if (n && offset < head->len) {
 		part = head->len - offset;
 		if (part > n || head->off + head->len == o->body.off)
 			part = n; /* the body follows at once */
@@ -138,9 +202,9 @@ __noinline int reply_payload(struct __sk_buff *skb, struct run *r NONNULL, struc
 		offset += part;
 		n -= part;
 	}
-	if (!n)
-		return 0;
-	return reply_store(skb, bytes, at, o->body.off + offset - head->len, n);
+	if (n && reply_store(skb, bytes, at, o->body.off + offset - head->len, n))
+		return -1;
+	return reply_date(skb, r, o, date_at, date_offset, whole);
 }
 
 /* Makes the packet the segment [seq, seq + n) of the answer; `ack` as given. 0, -1 or REPLY_STALE.

@@ -11,6 +11,7 @@
 
 #include "maps.h"
 
+#include "http_cookie.h"
 #include "http_normal.h"
 #include "http_request.h"
 
@@ -113,8 +114,12 @@ struct run {
 	__u32 pipe;    /* segments under way */
 	__u32 urgent;  /* one lost block goes out whatever the window says */
 	__u32 block_at;
-	__s32 picked; /* pool_pick(): the first of two candidates */
+	__s32 picked; /* pool_pick(): the best candidate so far */
 	__u32 picked_latency;
+	__u32 picked_cost, picked_weight; /* rendezvous.h */
+	__u32 sticky; /* hash of the request's cookie, where its pool asks for one; or 0 */
+	__u32 want;   /* backend that it leads to; WANT_ANY */
+	struct http_cookie_scan cookie_scan;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes.
 	 */
 	struct vip_key vip_key;
@@ -130,6 +135,10 @@ struct run {
 	struct bpf_tcp_req_attrs attrs;
 	struct target target;
 	struct target batch_first; /* the first of a batch */
+	__u64 date_until_ns; /* date.h: `date_now` is right until then */
+	__u32 date_now;
+	__u32 date_second; /* that `date` is the text of */
+	__u8 date[64];	   /* HTTP_DATE_LEN bytes, and room for the verifier's doubts */
 	struct kick kick;
 	struct bpf_fib_lookup fib;
 	struct path_key path_key;
@@ -162,6 +171,7 @@ static __always_inline struct run *run_get(__u32 slot)
 	if (r) {
 		r->now_ns = bpf_ktime_get_ns();
 		r->taken = 0;
+		r->sticky = 0;
 	}
 	return r;
 }

@@ -209,6 +209,7 @@ __noinline int transmit_start(struct __sk_buff *skb, struct run *r NONNULL, stru
 			      __u32 flags)
 {
 	f->reply = (f->reply & REPLY_COUNTED) | REPLY_ACTIVE | (flags & (REPLY_CLOSE | REPLY_HEAD));
+	f->tx_second = date_now(r);
 	if (reply_measure(r, f))
 		return reply_abort(skb, r, f);
 	f->tx_start = f->snd_nxt;

@@ -15,7 +15,7 @@ NODE_OLDEST=18
 
 PACKAGES=(
 	make gcc pkg-config libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnl-route-3-dev
-	libinih-dev libcmocka-dev libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev
+	libinih-dev libcmocka-dev libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev libbrotli-dev
 	bpftool iproute2 ethtool nftables procps jq ca-certificates
 	curl wrk nghttp2-client hping3 haproxy tcpdump python3 python3-scapy
 	shellcheck mandoc

@@ -111,7 +111,14 @@ function ended(node, want, data, what) {
   return false;
 }
 
+// What Node may refuse of requests that the gateway forwards: methods that it does not know, and
+// malformed extensions of chunks. Both are answered with 400 and end the connection.
+const MAY_REFUSE = ['HPE_INVALID_METHOD', 'HPE_STRICT'];
+
 function refused(node, data) {
+  if (node.kind === HTTPParser.REQUEST && !MAY_REFUSE.includes(node.error)) {
+    disagree(`Node refuses: ${node.error}`, data);
+  }
   count('only Node refuses: ' + node.error);
   if (process.env.SHOW && node.error.includes(process.env.SHOW)) {
     console.log(node.error, JSON.stringify(data.toString('latin1')));

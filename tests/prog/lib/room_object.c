@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "check.h"
+#include "http_date.h"
 #include "room.h"
 #include "room_internal.h"
 
@@ -19,6 +21,7 @@
 static uint8_t *region;
 static uint32_t region_used;
 static struct object contents[SLOTS_MAX];
+static char date_text[HTTP_DATE_LEN];
 
 void room_make_region(void)
 {
@@ -96,6 +99,75 @@ void room_uri_object(uint32_t slot, const char *before, const char *behind)
 	room_map_update("objects", &slot, o);
 }
 
+/* One header block of a dated object. */
+static struct span put_dated(struct object *o, uint32_t lead, uint32_t body_len, const char *more)
+{
+	static const char status[] = "HTTP/1.1 200 OK\r\nx-lead: ";
+	struct span span = { .off = region_used };
+	char *at = (char *)region + region_used;
+
+	span.len = sprintf(at, "%s", status);
+	while (span.len + strlen("\r\nserver: sluice\r\ndate: ") < lead)
+		at[span.len++] = 'x';
+	o->shared = span.len + 2;
+	span.len += sprintf(at + span.len, "\r\nserver: sluice\r\ndate: ");
+	o->date = span.len;
+	span.len += sprintf(at + span.len, "%029d\r\ncontent-length: %u\r\n%s\r\n", 0, body_len,
+			    more);
+	region_used += span.len;
+	return span;
+}
+
+void room_dated_object(uint32_t index, uint32_t lead, uint32_t body_len, uint64_t etag,
+		       uint32_t modified)
+{
+	uint32_t slot = SLOT_OWN + index, i;
+	struct object *o = &contents[slot];
+
+	memset(o, 0, sizeof(*o));
+	o->gen = 1;
+	o->etag = etag;
+	o->modified = modified;
+	o->close = put_dated(o, lead, body_len, "connection: close\r\n");
+	o->head = put_dated(o, lead, body_len, "");
+	o->body.off = region_used;
+	o->body.len = body_len;
+	for (i = 0; i < body_len; i++)
+		region[region_used + i] = pattern(i + slot);
+	region_used += body_len;
+	room_map_update("objects", &slot, o);
+	if (!index)
+		room_exact(ROOM_ANY, "/own", room_to_object(SLOT_OWN, POOL_1));
+}
+
+void room_set_variant(uint32_t coding, uint32_t slot)
+{
+	uint32_t own = SLOT_OWN;
+
+	contents[own].variants[coding] = slot + 1;
+	room_map_update("objects", &own, &contents[own]);
+}
+
+void room_set_date(uint32_t second)
+{
+	time_t when = second;
+	char text[HTTP_DATE_LEN + 1];
+
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&when));
+	memcpy(date_text, text, sizeof(date_text));
+}
+
+size_t room_not_modified(uint32_t slot, bool close, uint8_t *out, size_t size)
+{
+	static const char line[] = "HTTP/1.1 304 Not Modified\r\n";
+	uint32_t shared = contents[slot].shared, at = strlen(line);
+	size_t len = room_answer(slot, close, true, out, size) - shared;
+
+	memmove(out + at, out + shared, len);
+	memcpy(out, line, at);
+	return at + len;
+}
+
 void room_set_object_gen(uint32_t slot, uint32_t gen)
 {
 	contents[slot].gen = gen;
@@ -111,6 +183,8 @@ size_t room_answer(uint32_t slot, bool close, bool head_only, uint8_t *out, size
 	if (head->len + body_len > size)
 		check_die("buffer too small for object %u", slot);
 	memcpy(out, region + head->off, head->len);
+	if (o->date)
+		memcpy(out + o->date, date_text, HTTP_DATE_LEN);
 	memcpy(out + head->len, region + o->body.off, body_len);
 	return head->len + body_len;
 }
