@@ -12,7 +12,7 @@ REQUESTS=${SLUICE_PIPELINE:-4000}
 
 # pipelined NAME REQUESTS PATH...: all 2xx, nothing repeated, no request as late as a timer is.
 pipelined() {
-	local name="h2load --h1 -c 8 -m 8: $1" requests=$2 path before longest
+	local name="h2load --h1 -c 8 -m 8: $1" requests=$2 path before
 	shift 2
 	for path in "$@"; do
 		echo "http://$VIP4$path"
@@ -30,6 +30,10 @@ pipelined() {
 
 conf_standard >"$work/gateway.ini"
 bring_up --conf "$work/gateway.ini"
+for path in /a/whoami /b/whoami; do # a kick cannot wait for a neighbour that is not known yet
+	check_status "the neighbour behind $path is known" 0 \
+		in_ns client curl -sf --max-time 10 -o "$work/out" "http://$VIP4$path"
+done
 pipelined "1 KB components" "$((REQUESTS * 5))" /c/1024
 pipelined "components of several sizes" "$REQUESTS" /c/1024 /c/1 /c/14336
 pipelined "a component and a backend" "$REQUESTS" /c/1024 /a/bytes/100

@@ -16,7 +16,7 @@ static struct client c;
 static struct node n;
 static uint8_t wanted[2 * (BODY_MAX + HEAD_MAX)], actual[2 * (BODY_MAX + HEAD_MAX)];
 
-/* Counts the client's next bytes of this run, all of them in order. Returns the last one's flags. */
+/* Counts the client's next bytes of this run, all in order. Returns the last one's flags. */
 static uint8_t take(const struct result *r, size_t *len)
 {
 	const struct packet *p;
