@@ -44,12 +44,12 @@ deps: ## install what the build and the tests need (apt, npm)
 check: all tests ## run all tests
 	tests/run
 
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(BUILD)/wire $(BUILD)/fetch $(BUILD)/flood fuzzers
 
 lab-demo: all ## the main job, shown in network namespaces
 	netns-lab/demo
 
-bench: all ## speed beside nginx and Node alone
+bench: all $(BUILD)/prog/http_parse_load $(BUILD)/prog/http_parse.bpf.o ## speed beside nginx and Node alone
 	netns-lab/bench.sh
 
 bench-wire: all $(BUILD)/wire ## beside nginx under loss, reordering and delay
@@ -61,8 +61,11 @@ bench-flood: all ## legitimate requests during a SYN flood and an ACK flood
 bench-routes: $(BUILD)/prog/routes_bench ## run time of a hit by the number of routes
 	$<
 
-fuzz: $(BUILD)/vmlinux.h ## fuzz the HTTP parsers; SECONDS=60 for each
-	$(MAKE) -C tests/fuzz CLANG=$(CLANG) BUILD=$(abspath $(BUILD))/fuzz run
+fuzz: fuzzers ## fuzz the HTTP parsers: SECONDS_EACH=60 a harness, CASES=10000000 beside llhttp
+	BUILD=$(abspath $(BUILD))/fuzz tests/fuzz/run.sh long
+
+fuzzers:
+	$(MAKE) -C tests/fuzz CLANG=$(CLANG) BUILD=$(abspath $(BUILD))/fuzz all
 
 lint: ## formatting, shell scripts, man pages
 	tests/lint
@@ -94,6 +97,15 @@ $(BUILD)/sluice.bpf.o: datapath/sluice.bpf.c $(DATAPATH_HEADERS) $(BUILD)/vmlinu
 	@echo "  BPF  $@"
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+$(BUILD)/prog/http_parse_load: tests/prog/http_parse_load.c | $(BUILD)/prog
+	@echo "  CC   $@"
+	$(CC) $(PROG_CFLAGS) $< $(LDLIBS) -o $@
+
+$(BUILD)/prog/http_parse.bpf.o: tests/prog/http_parse.bpf.c $(DATAPATH_HEADERS) \
+		$(BUILD)/vmlinux.h | $(BUILD)/prog
+	@echo "  BPF  $@"
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
 $(BUILD)/sluice.skel.h: $(BUILD)/sluice.bpf.o
 	@echo "  GEN  $@"
 	$(BPFTOOL) gen skeleton $< name sluice_bpf > $@.tmp && mv $@.tmp $@
@@ -119,7 +131,7 @@ $(BUILD)/unit/room/%.o: control/%.c | $(BUILD)/unit/room
 
 $(BUILD)/unit/%: tests/unit/%.c $(UNIT_OBJECTS) | $(BUILD)/unit
 	@echo "  CC   $@"
-	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -o $@
+	$(CC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d $< $(UNIT_OBJECTS) $(LDLIBS) -lcmocka -lm -o $@
 
 PROG_OBJECTS := $(PROG_LIB:tests/prog/%.c=$(BUILD)/prog/%.o)
 PROG_CFLAGS = $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/prog/lib
@@ -144,6 +156,6 @@ $(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra $< -o $@
 
-.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-routes fuzz lint \
+.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-routes fuzz fuzzers lint \
 	install clean
 .DELETE_ON_ERROR:

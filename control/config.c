@@ -5,10 +5,15 @@
  * the whole must obey (config_check.c, config_limits.c, config_rules.c). config_parse.h joins them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config_parse.h"
+
+#define CONFIG_BYTES_MAX (64 << 20) /* some times what the most routes and components take */
 
 static void gateway_clear(struct config_gateway *gateway)
 {
@@ -35,6 +40,8 @@ static void pool_clear(struct config_pool *pool)
 {
 	free(pool->name);
 	free(pool->backends);
+	free(pool->cookie);
+	free(pool->default_of);
 }
 
 static void route_clear(struct config_route *route)
@@ -80,15 +87,37 @@ void config_free(struct config *config)
 	free(config);
 }
 
+/* Opens a regular file that is not too large; others could block, or never end. NULL: *fault. */
+static FILE *open_regular(const char *path, const char **fault)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat info;
+	FILE *file = NULL;
+
+	if (fd < 0 || fstat(fd, &info))
+		*fault = strerror(errno);
+	else if (!S_ISREG(info.st_mode))
+		*fault = "not a regular file";
+	else if (info.st_size > CONFIG_BYTES_MAX)
+		*fault = "larger than 64 MiB";
+	else if (!(file = fdopen(fd, "r")))
+		*fault = strerror(errno);
+	if (!file && fd >= 0)
+		close(fd);
+	return file;
+}
+
 int config_load(const char *path, struct config **out, FILE *err)
 {
 	struct parser parser = { .path = path };
-	FILE *file = fopen(path, "re");
+	const char *fault = NULL;
 	int problems, unread;
+	FILE *file;
 
 	*out = NULL;
+	file = open_regular(path, &fault);
 	if (!file) {
-		fprintf(err, "%s:0: cannot be read: %s\n", path, strerror(errno));
+		fprintf(err, "%s:0: cannot be read: %s\n", path, fault);
 		return 1;
 	}
 	parser.config = config_alloc(sizeof(*parser.config));

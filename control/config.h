@@ -72,7 +72,10 @@ struct config_pool {
 	size_t *backends; /* indices */
 	size_t n_backends;
 	enum config_policy policy;
+	char *cookie; /* sticky: its name, or NULL */
 	bool is_default;
+	struct endpoint *default_of; /* VIPs whose default this pool is */
+	size_t n_default_of;
 };
 
 enum route_action { ROUTE_POOL, ROUTE_DENY, ROUTE_REDIRECT };
@@ -129,5 +132,7 @@ int config_load(const char *path, struct config **out, FILE *err);
 void config_free(struct config *config);
 /* Prints what is hardly meant, each as "FILE:LINE: warning: message". */
 void config_warn(const struct config *config, FILE *err);
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 #endif

@@ -172,6 +172,20 @@ static void check_component(struct parser *parser, const struct section *section
 			  "");
 }
 
+static void check_pool(struct parser *parser, const struct section *section)
+{
+	const struct config_pool *pool = &parser->config->pools[section->index];
+	char text[ENDPOINT_TEXT_BYTES];
+	size_t i;
+
+	require_key(parser, section, "backends", "BACKEND, ...");
+	for (i = 0; i < pool->n_default_of; i++)
+		if (!find_vip(&parser->config->gateway, &pool->default_of[i]))
+			report(parser, key_line(section, "default"),
+			       "default: %s is no vip of [gateway] (allowed: yes, no, or vips)",
+			       endpoint_text(&pool->default_of[i], text));
+}
+
 static void check_section(struct parser *parser, const struct section *section)
 {
 	switch (section->kind) {
@@ -182,7 +196,7 @@ static void check_section(struct parser *parser, const struct section *section)
 		check_backend(parser, section);
 		break;
 	case SECTION_POOL:
-		require_key(parser, section, "backends", "BACKEND, ...");
+		check_pool(parser, section);
 		break;
 	case SECTION_ROUTE:
 		check_route(parser, section);

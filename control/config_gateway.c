@@ -268,6 +268,42 @@ static void read_policy(const struct value *value, void *object)
 		pool->policy = (enum config_policy)word;
 }
 
+/* sticky = cookie:NAME; a name is a token (RFC 6265, 4.1.1). */
+static void read_sticky(const struct value *value, void *object)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char prefix[] = "cookie:";
+	const char *name = value->text + strlen(prefix);
+	struct config_pool *pool = object;
+
+	if (strncmp(value->text, prefix, strlen(prefix)) || !*name || name[strspn(name, token)] ||
+	    strlen(name) >= POOL_COOKIE) {
+		value_error(value,
+			    "'%s' names no cookie (allowed: cookie:NAME, 1 to %d letters, digits "
+			    "and !#$%%&'*+-.^_`|~)",
+			    value->text, POOL_COOKIE - 1);
+		return;
+	}
+	pool->cookie = config_strdup(name);
+}
+
+static void add_default_of(const struct value *item, void *object)
+{
+	struct config_pool *pool = object;
+	char text[ENDPOINT_TEXT_BYTES];
+	struct endpoint vip;
+
+	if (value_endpoint(item, false, &vip))
+		return;
+	report_once(item->parser, item->line, "the default pool of vip %s",
+		    endpoint_text(&vip, text));
+	pool->default_of =
+		config_grow(pool->default_of, pool->n_default_of, sizeof(*pool->default_of));
+	pool->default_of[pool->n_default_of++] = vip;
+}
+
+/* default = yes | no | VIP, ... */
 static void read_default(const struct value *value, void *object)
 {
 	static const char *const words[] = { "no", "yes" };
@@ -275,6 +311,10 @@ static void read_default(const struct value *value, void *object)
 	struct config_pool *pool = object;
 	size_t word;
 
+	if (strchr(value->text, ':')) {
+		value_list(value, MAX_VIPS, add_default_of, object);
+		return;
+	}
 	if (value_choice(value, words, ARRAY_LEN(words), &word) || !word)
 		return;
 	report_once(value->parser, value->line, "the default pool");
@@ -285,6 +325,7 @@ static void read_default(const struct value *value, void *object)
 const struct schema_key pool_keys[] = {
 	{ "backends", read_backends, true },
 	{ "policy", read_policy, false },
+	{ "sticky", read_sticky, false },
 	{ "default", read_default, false },
 	{ 0 },
 };

@@ -143,7 +143,6 @@ bool is_name(const char *text);
 /* config_net.c: addresses and other words of the network; returns as in config_value.c. */
 #define ENDPOINT_TEXT_BYTES 56
 int value_endpoint(const struct value *value, bool may_be_any, struct endpoint *out);
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 const char *endpoint_text(const struct endpoint *endpoint, char buf[ENDPOINT_TEXT_BYTES]);
 int value_cidr(const struct value *value, struct cidr *out);
 #define CIDR_TEXT_BYTES 64

@@ -220,15 +220,32 @@ int mapsync_write_pools(const struct mapset *maps, const struct config *config,
 		from = i < config->n_pools ? &config->pools[i] : NULL;
 		for (j = 0; from && j < from->n_backends && j < POOL_MEMBERS; j++) {
 			weights[j] = config->backends[from->backends[j]].weight;
+			pool.weight[j] = (uint16_t)weights[j];
 			pool.backend[j] = (uint16_t)plan->backend_ids[from->backends[j]];
 			pool.members++;
 		}
 		pool.slots = (uint16_t)plan_sequence(weights, pool.members, pool.seq, POOL_SLOTS);
 		pool.policy = from ? pool_policy(from->policy) : 0;
+		if (from && from->cookie) {
+			pool.cookie_len = (uint16_t)strlen(from->cookie);
+			memcpy(pool.cookie, from->cookie, pool.cookie_len);
+		}
 		id = mapsync_pool_id(epoch, i);
 		err = put(maps->pools, &id, &pool);
 	}
 	return report(err, "pools");
+}
+
+/* The pool that takes what no route of the VIP takes: its index, or SIZE_MAX. */
+static size_t default_pool(const struct config *config, const struct endpoint *vip)
+{
+	size_t i, j;
+
+	for (i = 0; i < config->n_pools; i++)
+		for (j = 0; j < config->pools[i].n_default_of; j++)
+			if (endpoint_equal(&config->pools[i].default_of[j], vip))
+				return i;
+	return config->default_pool;
 }
 
 int mapsync_write_vips(const struct mapset *maps, const struct config *config,
@@ -244,8 +261,8 @@ int mapsync_write_vips(const struct mapset *maps, const struct config *config,
 		const struct endpoint *endpoint = &config->gateway.vips[i];
 		struct vip vip = { .id = plan->vip_ids[i], .default_pool = POOL_NONE };
 
-		if (config->default_pool != SIZE_MAX)
-			vip.default_pool = mapsync_pool_id(epoch, config->default_pool);
+		if (default_pool(config, endpoint) != SIZE_MAX)
+			vip.default_pool = mapsync_pool_id(epoch, default_pool(config, endpoint));
 		copy_addr(&addrs[i], &endpoint->addr);
 		keys[i].addr = addrs[i];
 		keys[i].port = htons(endpoint->port);

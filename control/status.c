@@ -11,9 +11,9 @@
 #include "gateway.h"
 #include "log.h"
 #include "status.h"
+#include "status_memory.h"
 #include "status_read.h"
 
-#define MIB (1024.0 * 1024.0)
 #define COMPONENTS_SHOWN 50
 
 static json_int_t number(const json_t *root, const char *section, const char *key)
@@ -58,10 +58,7 @@ static void print_gateway(const json_t *root)
 	printf("legs: %lld opening, %lld open, of %lld\n",
 	       (long long)number(root, "legs", "opening"), (long long)number(root, "legs", "open"),
 	       (long long)number(root, "legs", "capacity"));
-	printf("memory: maps %.1f MiB; components %.1f MiB of %.1f MiB reserved\n",
-	       (double)number(root, "memory", "maps") / MIB,
-	       (double)number(root, "memory", "content_used") / MIB,
-	       (double)number(root, "memory", "content_reserved") / MIB);
+	status_memory_print(root);
 }
 
 static void print_counters(const json_t *root)

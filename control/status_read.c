@@ -18,6 +18,7 @@
 #include "loader.h"
 #include "mapset.h"
 #include "state.h"
+#include "status_memory.h"
 #include "status_read.h"
 
 #define LEG_STATES 4
@@ -25,7 +26,6 @@
 
 struct sums {
 	uint64_t states[FLOW_STATES];
-	uint64_t objects, bytes;
 };
 
 static int count_flow(const void *key, void *value, void *arg)
@@ -53,46 +53,12 @@ static int count_leg(const void *key, void *value, void *arg)
 	return 0;
 }
 
-static int count_object(const void *key, void *value, void *arg)
-{
-	const struct object *object = value;
-	struct sums *sums = arg;
-
-	(void)key;
-	if (!object->gen)
-		return 0;
-	sums->objects++;
-	sums->bytes += object->head.len + object->body.len;
-	if (object->close.off != object->head.off) /* else both are the same bytes */
-		sums->bytes += object->close.len;
-	return 0;
-}
-
 static uint32_t capacity(int fd)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
 
 	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.max_entries;
-}
-
-/* Bytes of kernel memory that a map has been charged for. */
-static json_int_t charged(int fd)
-{
-	char path[64], line[128];
-	long long bytes = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "memlock: %lld", &bytes) == 1)
-			break;
-	}
-	fclose(file);
-	return bytes;
 }
 
 static int add_tables(json_t *root, const struct mapset *maps)
@@ -117,28 +83,6 @@ static int add_tables(json_t *root, const struct mapset *maps)
 				      (json_int_t)legs.states[LEG_OPEN], "dead",
 				      (json_int_t)legs.states[LEG_DEAD], "capacity",
 				      (json_int_t)capacity(maps->legs)));
-	return 0;
-}
-
-static int add_memory(json_t *root, const struct mapset *maps)
-{
-	json_int_t total = 0, regions = 0;
-	struct sums sums = {};
-	uint32_t i, id;
-	int err;
-
-	err = mapset_walk(maps->objects, count_object, &sums);
-	if (err)
-		return err;
-	for (i = 0; i < MAX_REGIONS && !bpf_map_lookup_elem(maps->regions, &i, &id); i++)
-		regions += REGION_BYTES;
-#define ADD_CHARGED(name) total += charged(maps->name);
-	MAPSET(ADD_CHARGED)
-#undef ADD_CHARGED
-	json_object_set_new(root, "memory",
-			    json_pack("{s:I, s:I, s:I, s:I}", "objects", (json_int_t)sums.objects,
-				      "content_used", (json_int_t)sums.bytes, "content_reserved",
-				      regions, "maps", total));
 	return 0;
 }
 
@@ -311,7 +255,7 @@ int status_add(json_t *root, const struct mapset *maps, const struct state *stat
 	if (!err && parts & STATUS_COMPONENTS)
 		err = add_components(root, maps, state);
 	if (!err && parts & STATUS_MEMORY)
-		err = add_memory(root, maps);
+		err = status_memory_add(root, maps);
 	return err;
 }
 

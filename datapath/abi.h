@@ -20,6 +20,7 @@
 #define MAX_POOLS 256	       /* per configuration epoch; the map holds two epochs */
 #define POOL_SLOTS 256	       /* length of a pool's weighted round-robin sequence */
 #define POOL_MEMBERS 64	       /* distinct backends of a pool: one bit each in leg.tried */
+#define POOL_COOKIE 64	       /* longest name of a sticky cookie, and one */
 #define MAX_LEGS 4	       /* backends that one client connection can hold open */
 #define LEG_OUTSTANDING 32     /* pipelined requests of a leg that are not answered yet */
 #define FLOW_WAYS 8	       /* entries of a bucket of the flow table */
@@ -245,9 +246,11 @@ struct pool {
 	__u16 slots;   /* used length of seq; 0: empty pool */
 	__u16 members; /* distinct backends */
 	__u16 policy;  /* enum pool_policy */
-	__u16 pad;
+	__u16 cookie_len;
 	__u8 seq[POOL_SLOTS];	     /* weighted sequence of member numbers */
 	__u16 backend[POOL_MEMBERS]; /* member number -> backend id */
+	__u16 weight[POOL_MEMBERS];
+	__u8 cookie[POOL_COOKIE]; /* requests with one value of it go to one member */
 };
 
 enum pool_policy {
@@ -304,12 +307,12 @@ SLUICE_ASSERT_SIZE(struct long_path_key, 256);
 SLUICE_ASSERT_SIZE(struct target, 16);
 SLUICE_ASSERT_SIZE(struct rule, 56);
 SLUICE_ASSERT_SIZE(struct object, 56);
-SLUICE_ASSERT_SIZE(struct pool, 392);
+SLUICE_ASSERT_SIZE(struct pool, 584);
 SLUICE_ASSERT_SIZE(struct backend, 48);
 SLUICE_ASSERT_SIZE(struct flow_key, 20);
 SLUICE_ASSERT_SIZE(struct http_chunks, 16);
 SLUICE_ASSERT_SIZE(struct flow, 128);
-SLUICE_ASSERT_SIZE(struct leg, 120);
+SLUICE_ASSERT_SIZE(struct leg, 128);
 SLUICE_ASSERT_SIZE(struct sender_entry, 176);
 SLUICE_ASSERT_SIZE(struct kick, 16);
 SLUICE_ASSERT_SIZE(struct relay, 64);

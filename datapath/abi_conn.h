@@ -31,7 +31,7 @@ enum flow_flag {
 	FLOW_TS = 1 << 0,
 	FLOW_SACK = 1 << 1,
 	FLOW_WSCALE = 1 << 2,
-	FLOW_PINNED = 1 << 3,	  /* every further byte goes to the active leg */
+	FLOW_PINNED = 1 << 3,	  /* another protocol: every further byte goes to the active leg */
 	FLOW_CLIENT_FIN = 1 << 4, /* the client's FIN was taken or forwarded */
 	FLOW_TRUSTED = 1 << 5,
 	FLOW_RECOVERY = 1 << 6, /* loss recovery until `recover` is acknowledged */
@@ -203,8 +203,8 @@ enum leg_state {
 };
 
 enum leg_flag {
-	LEG_CLOSE = 1 << 0,	   /* the response, or the request, said `Connection: close` */
-	LEG_FIN = 1 << 1,	   /* the backend's FIN has been seen */
+	LEG_CLOSE = 1 << 0, /* the request under way is the connection's last: see ending.h */
+	LEG_FIN = 1 << 1,   /* the backend's FIN has been seen */
 	LEG_HEAD_STASHED = 1 << 2, /* part of a response's header block is in the stash */
 	LEG_REPLAY = 1 << 4,  /* the request under way is in the stash, should the leg be closing */
 	LEG_UPGRADE = 1 << 5, /* the last request asks for another protocol */
@@ -239,6 +239,8 @@ struct leg {
 	__u32 asked_us; /* when the last request went out on an idle leg */
 	__u16 stash;
 	__u16 pad;
+	__u32 sticky; /* hash of the cookie that the last request came with; 0: none */
+	__u32 pad2;
 	__u32 edge; /* right edge of the window that the backend has offered */
 };
 
@@ -247,7 +249,8 @@ enum response_phase {
 	RESPONSE_HEAD, /* a status line is due, or part of a header block was seen */
 	RESPONSE_BODY, /* body.left bytes to come */
 	RESPONSE_CHUNKED,
-	RESPONSE_CLOSE, /* ends with the connection, or cannot be followed: the flow is pinned */
+	RESPONSE_CLOSE, /* ends with the connection */
+	RESPONSE_LOST,	/* cannot be followed: nobody knows where it ends */
 };
 
 /*

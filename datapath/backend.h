@@ -129,6 +129,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 	bool head = leg->heads >> (leg->done & (LEG_OUTSTANDING - 1)) & 1;
 
 	leg->state = LEG_DEAD;
+	r->sticky = leg->sticky;
 	f->snd_nxt = ack;
 	r->pkt.src = f->key.client;
 	r->pkt.ack = ack;
@@ -141,6 +142,7 @@ static __always_inline int backend_replay(struct __sk_buff *skb, struct run *r, 
 		return reply_abort(skb, r, f);
 	leg->rnxt = st->start + st->len - st->queued;
 	leg->flags = flags;
+	leg->sticky = r->sticky;
 	leg->heads = head;
 	leg->sent = 1;
 	leg->rphase = RESPONSE_HEAD;
@@ -188,6 +190,7 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 	__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
 	__u32 before, edge;
 	struct stash *st;
+	int follow;
 
 	if (f->state == FLOW_CLOSED || leg->state == LEG_DEAD || leg->state == LEG_FREE)
 		return backend_reset(skb, r, local);
@@ -221,7 +224,10 @@ __noinline int backend_flow(struct __sk_buff *skb, struct run *r NONNULL, struct
 			stash_drop(stash_get(r, f, f->stash, STASH_REQUEST), &f->stash);
 	}
 	before = leg->resp_pos;
-	if (p->payload_len && !response_follow(skb, r, f, leg))
+	follow = p->payload_len ? response_follow(skb, r, f, leg) : FOLLOW_ON;
+	if (follow == FOLLOW_GAP)
+		return drop(STAT_RESPONSE_GAP);
+	if (follow == FOLLOW_UNASKED)
 		return backend_unasked(skb, r, local, f, leg,
 				       leg->resp_pos == before && backend_is_acked(f, leg));
 	if (p->flags & TCP_FIN) {
@@ -239,6 +245,21 @@ static __always_inline bool leg_still(const struct leg *leg, const struct leg_ke
 				      const struct flow *f)
 {
 	return key_equal(&leg->key, key) && leg->flow_gen == f->gen && f->state != FLOW_FREE;
+}
+
+/* The queue's turn has come, and no packet of the client with it: a kick, and others while none is
+ * served. */
+static __always_inline void backend_kick(struct run *r, struct flow *f)
+{
+	struct sender *s;
+
+	kick_ask(r->flow_slot, f->gen, r->now_ns);
+	r->rested = 0;
+	s = sender_claim(r, f) ? sender_of(r) : NULL;
+	if (!s)
+		return;
+	s->flags = SENDER_LEG;
+	sender_arm(r, KICK_RETRY);
 }
 
 /* A packet from backend `id` to a client. Returns a verdict;
@@ -269,8 +290,9 @@ static __always_inline int backend_packet(struct __sk_buff *skb, struct run *r, 
 		return drop(STAT_OWNER_BUSY);
 	if (leg_still(leg, key, f)) {
 		verdict = backend_flow(skb, r, f, leg, local);
+		queue_end(r, f, leg);
 		if (queue_is_due(r, f))
-			kick_ask(r->flow_slot, f->gen, r->now_ns);
+			backend_kick(r, f);
 	} else {
 		verdict = backend_reset(skb, r, local);
 	}

@@ -128,7 +128,7 @@ static __always_inline int client_leg(struct __sk_buff *skb, struct run *r, stru
 {
 	struct pkt *p = &r->pkt;
 
-	if (f->flags & FLOW_PINNED) {
+	if (f->flags & FLOW_PINNED && !queue_holds(f)) {
 		__u32 end = p->seq + p->payload_len + !!(p->flags & TCP_FIN);
 		struct stash *st = stash_get(r, f, f->stash, STASH_REQUEST);
 

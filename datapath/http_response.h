@@ -73,12 +73,13 @@ HTTP_FUNC int http_response_field(struct http_scratch *s HTTP_NONNULL, __u32 id,
 		r->flags |= HTTP_RESPONSE_CHUNKED;
 		break;
 	case HTTP_FIELD_CONNECTION:
+	case HTTP_FIELD_PROXY_CONNECTION: /* llhttp reads it so; its `close` is believed */
 		options = http_option(s, v.start, v.end);
 		if (!options)
 			options = http_option_list(s, v.start, v.end);
 		if (options & HTTP_OPTION_CLOSE)
 			r->flags |= HTTP_RESPONSE_CLOSE;
-		if (options & HTTP_OPTION_KEEP_ALIVE)
+		if (options & HTTP_OPTION_KEEP_ALIVE && id == HTTP_FIELD_CONNECTION)
 			r->flags |= HTTP_RESPONSE_KEEP;
 		break;
 	case HTTP_FIELD_UPGRADE:
@@ -141,6 +142,16 @@ HTTP_FUNC int http_response_run(struct http_scratch *s HTTP_NONNULL)
 	return HTTP_COMPLETE;
 }
 
+/*
+ * 1xx, 204 and 304 have no body, whatever their fields say; llhttp up to 8 believes the fields, or
+ * counts them into the next response's. A 304 may tell the length that a 200 had (RFC 9110, 8.6);
+ * the other fields nobody has a reason to send (RFC 9110, 8.6 and RFC 9112, 6.1).
+ */
+static __always_inline bool http_response_is_odd(const struct http_response *r)
+{
+	return r->flags & HTTP_RESPONSE_CHUNKED || (r->status != 304 && r->content_length);
+}
+
 /* How the body of a complete response ends (RFC 9112, 6.3), CONNECT aside. */
 static __always_inline enum response_framing http_response_framing(const struct http_response *r,
 								   bool head_request)
@@ -148,9 +159,12 @@ static __always_inline enum response_framing http_response_framing(const struct 
 	if (r->status == 101)
 		return RESPONSE_FRAMING_UPGRADED;
 	if (r->status < 200)
-		return RESPONSE_FRAMING_INTERIM;
-	if (head_request || r->status == 204 || r->status == 304)
+		return http_response_is_odd(r) ? RESPONSE_FRAMING_UNKNOWN :
+						 RESPONSE_FRAMING_INTERIM;
+	if (head_request)
 		return RESPONSE_FRAMING_NONE;
+	if (r->status == 204 || r->status == 304)
+		return http_response_is_odd(r) ? RESPONSE_FRAMING_UNKNOWN : RESPONSE_FRAMING_NONE;
 	if (r->flags & HTTP_RESPONSE_CHUNKED) {
 		if (r->flags & (HTTP_RESPONSE_CODED | HTTP_RESPONSE_HAS_CL) || !r->minor)
 			return RESPONSE_FRAMING_UNKNOWN;

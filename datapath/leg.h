@@ -13,6 +13,7 @@
 #define SLUICE_LEG_H
 
 #include "steer.h"
+#include "rendezvous.h"
 
 static __always_inline struct leg *leg_at(__u32 slot)
 {
@@ -234,18 +235,54 @@ static __always_inline __u32 backend_latency(__u32 id)
 }
 
 /* The same for one client address wherever its connections come in; all bits count. */
-static __always_inline __u32 pool_hash(const struct ip_addr *addr)
+static __always_inline __u64 pool_hash(const struct ip_addr *addr)
 {
 	__u64 h = (addr->w[0] | (__u64)addr->w[1] << 32) * 0x9e3779b97f4a7c15ULL;
 
-	h = (h ^ h >> 32 ^ (addr->w[2] | (__u64)addr->w[3] << 32)) * 0xbf58476d1ce4e5b9ULL;
-	return (h ^ h >> 32) * 0x94d049bb133111ebULL >> 32;
+	return (h ^ h >> 32 ^ (addr->w[2] | (__u64)addr->w[3] << 32)) * 0xbf58476d1ce4e5b9ULL;
+}
+
+/* What a backend is known by, over restarts and changes of the configuration. */
+static __always_inline __u64 pool_identity(const struct backend *b)
+{
+	const struct ip_addr *addr = b->flags & BACKEND_IPV4 ? &b->addr4 : &b->addr6;
+
+	return pool_hash(addr) + b->port;
+}
+
+/* The usable member that rendezvous.h finds for the key, or -1. */
+static __always_inline int pool_rendezvous(struct run *r, const struct pool *pool, __u64 tried,
+					   __u64 key)
+{
+	r->picked = -1;
+	for (r->pick = 0; r->pick < pool->members && can_loop; r->pick++) {
+		__u32 member = r->pick, cost, weight;
+		struct backend *b;
+
+		barrier_var(member);
+		if (member >= POOL_MEMBERS)
+			break;
+		if (tried >> member & 1)
+			continue;
+		b = backend_at(pool->backend[member]);
+		if (!b || !backend_is_usable(b, r->pkt.is_v6))
+			continue;
+		cost = rendezvous_cost(rendezvous_draw(key, pool_identity(b)));
+		weight = pool->weight[member];
+		if (r->picked >= 0 &&
+		    !rendezvous_better(cost, weight, r->picked_cost, r->picked_weight))
+			continue;
+		r->picked = member;
+		r->picked_cost = cost;
+		r->picked_weight = weight;
+	}
+	return r->picked;
 }
 
 /*
- * Next member of a pool for a fresh leg: weighted round robin, by the client's address, or the
- * faster of the next two (power of two choices); members in `tried` and backends that are down are
- * passed over. Returns the member or -1.
+ * Next member of a pool for a fresh leg: by the request's cookie (run.sticky) or the client's
+ * address, weighted round robin, or the faster of the next two (power of two choices); members in
+ * `tried` and backends that are down are passed over. Returns the member or -1.
  */
 __noinline int pool_pick(struct run *r NONNULL, __u32 id, __u64 tried)
 {
@@ -256,10 +293,10 @@ __noinline int pool_pick(struct run *r NONNULL, __u32 id, __u64 tried)
 	if (!pool || !cursor || !pool->slots)
 		return -1;
 	slots = pool->slots;
-	if (pool->policy == POLICY_CLIENT_HASH)
-		at = pool_hash(&r->pkt.src);
-	else
-		at = __sync_fetch_and_add(cursor, 1);
+	if (r->sticky || pool->policy == POLICY_CLIENT_HASH)
+		return pool_rendezvous(r, pool, tried,
+				       r->sticky ? r->sticky : pool_hash(&r->pkt.src));
+	at = __sync_fetch_and_add(cursor, 1);
 	r->picked = -1;
 	for (r->pick = 0; r->pick < slots && can_loop; r->pick++) {
 		__u32 slot = (at + r->pick) % slots, member, backend, latency;

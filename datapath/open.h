@@ -114,6 +114,7 @@ __noinline int open_refused(struct __sk_buff *skb, struct run *r NONNULL, struct
 		__u32 pool = old->pool, start = old->start;
 		__u64 tried = old->tried;
 
+		r->sticky = old->sticky;
 		old->state = LEG_DEAD;
 		if (open_leg(r, f, pool, tried, start) < 0) {
 			r->reply_flags =
@@ -130,6 +131,7 @@ __noinline int open_refused(struct __sk_buff *skb, struct run *r NONNULL, struct
 		leg->heads = heads;
 		leg->flags = flags;
 		leg->sent = sent;
+		leg->sticky = r->sticky;
 		leg->rphase = RESPONSE_HEAD;
 		if (stash_get(r, f, f->stash, STASH_REQUEST))
 			verdict = forward_stash(skb, r, f, leg);

@@ -205,8 +205,13 @@ static __always_inline int client_scanned(struct __sk_buff *skb, struct run *r, 
 	f->rcv_nxt += r->kept;
 	if (scan == SCAN_WAIT && !r->kept)
 		count(STAT_EARLY);
-	if (r->taken && scan != SCAN_ERROR && f->rcv_nxt != p->seq + p->payload_len)
+	if (r->taken && scan == SCAN_ANSWER && r->reply_flags & REPLY_CLOSE)
+		f->rcv_nxt = p->seq + p->payload_len; /* nothing behind it counts (RFC 9112, 9.6) */
+	if (r->taken && scan != SCAN_ERROR && scan != SCAN_ABORT &&
+	    f->rcv_nxt != p->seq + p->payload_len)
 		return reply_abort(skb, r, f); /* nobody repeats it */
+	if (scan == SCAN_ABORT)
+		return ending_abort(skb, r, f);
 	if (scan == SCAN_ANSWER || scan == SCAN_ERROR)
 		return client_answer(skb, r, f, scan);
 	if (scan == SCAN_STASHED)
@@ -251,9 +256,9 @@ static __always_inline int client_data_begin(struct __sk_buff *skb, struct run *
 		}
 		old = 0;
 	}
+	/* What repeats may bring the ACK that frees the queue, and bring it alone. */
 	if ((__u32)old >= p->payload_len)
-		return client_repeat(skb, r, f);
-	r->taken = 0;
+		return queue_is_free(r, f, p->ack) ? VERDICT_TAKE : client_repeat(skb, r, f);
 	if (queue_holds(f))
 		return client_data_queued(skb, r, f, old);
 	r->first = old;

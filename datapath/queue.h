@@ -32,16 +32,39 @@ static __always_inline bool queue_is_free(struct run *r, const struct flow *f, _
 {
 	const struct leg *leg = leg_of(r, f, f->active);
 
-	if (!queue_holds(f) || f->state != FLOW_OPEN || f->flags & (FLOW_PINNED | FLOW_LEG_FIN))
+	if (!queue_holds(f) || f->state != FLOW_OPEN || f->flags & FLOW_LEG_FIN)
 		return false;
+	if (f->flags & FLOW_PINNED) /* what waits is no request: all of it is the leg's */
+		return leg && !seq_before(leg->acked, leg->rnxt);
 	if (leg)
-		return leg_is_idle(f, leg, ack) && !(leg->flags & (LEG_CLOSE | LEG_FIN));
+		return leg_is_idle(f, leg, ack) && !(leg->flags & LEG_CLOSE);
 	return f->active == ACTIVE_KERNEL && !(f->reply & REPLY_ACTIVE) && ack == f->snd_nxt;
 }
 
 static __always_inline bool queue_is_due(struct run *r, const struct flow *f)
 {
 	return queue_is_free(r, f, queue_client_ack(f, leg_of(r, f, f->active)));
+}
+
+/*
+ * The response under way is the connection's last (ending.h): what waits is not
+ * answered any more (RFC 9112, 9.6), as it would not be if the leg had it. It stays acknowledged:
+ * the leg's numbers pass over it, once the leg has all that precedes it.
+ */
+static __always_inline void queue_end(struct run *r, struct flow *f, struct leg *leg)
+{
+	struct stash *st;
+
+	if (!queue_holds(f) || f->active != leg->index || f->state != FLOW_OPEN ||
+	    !(f->flags & FLOW_LEG_FIN || leg->flags & LEG_CLOSE) ||
+	    seq_before(leg->acked, leg->rnxt))
+		return;
+	st = stash_get(r, f, f->stash, STASH_REQUEST);
+	if (!st)
+		return;
+	leg->delta_in += st->queued;
+	f->phase = REQUEST_START;
+	stash_drop(st, &f->stash);
 }
 
 /* `ack` of the active leg as the client is to see it: what waits has arrived, too. */
@@ -114,7 +137,7 @@ __noinline int queue_put(struct __sk_buff *skb, struct run *r NONNULL, struct fl
 	/* What precedes them must go out as it came: see forward_cut(). */
 	if (head + n > QUEUE_BYTES || r->cursor > STASH_BYTES ||
 	    f->flags & (FLOW_PINNED | FLOW_CLIENT_FIN | FLOW_LEG_FIN) ||
-	    (leg && leg->flags & (LEG_UPGRADE | LEG_CLOSE | LEG_FIN)))
+	    (leg && leg->flags & (LEG_UPGRADE | LEG_CLOSE) && !r->taken))
 		return 0;
 	if (!r->taken && !(kick_is_served(r->now_ns) && queue_time_answer(r, f)))
 		return 0;

@@ -6,8 +6,9 @@
 #ifndef SLUICE_REQUEST_H
 #define SLUICE_REQUEST_H
 
-#include "open.h"
+#include "ending.h"
 
+#define WANT_ANY ~0U
 #define REPLAY_IDLE_US 500000 /* no server closes connections that are idle for less */
 
 /* What a scan has come to. */
@@ -19,6 +20,7 @@ enum scan {
 	SCAN_STASHED, /* the packet is in the stash: acknowledge it */
 	SCAN_ANSWER,  /* run.target is answered by the kernel */
 	SCAN_ERROR,   /* run.canned is answered, the connection ends */
+	SCAN_ABORT,   /* neither the leg nor the client can go on: ending_abort() */
 };
 
 /* True if another destination may take the request at run.cursor. */
@@ -138,6 +140,7 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 	else
 		leg->heads &= ~bit;
 	leg->sent++;
+	leg->sticky = r->sticky;
 	if (leg->rphase == RESPONSE_IDLE) {
 		leg->rphase = RESPONSE_HEAD;
 		leg->asked_us = r->now_ns / 1000;
@@ -146,10 +149,8 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 	leg->flags &= ~LEG_UPGRADE;
 	if (q->flags & HTTP_UPGRADE && q->flags & HTTP_CONN_UPGRADE)
 		leg->flags |= LEG_UPGRADE;
-	if (!(q->flags & HTTP_KEEP_ALIVE)) {
+	if (!(q->flags & HTTP_KEEP_ALIVE))
 		leg->flags |= LEG_CLOSE;
-		f->flags |= FLOW_PINNED; /* what follows is no request (RFC 9112, 9.6) */
-	}
 	r->cursor += q->head_len - r->stashed;
 	if (r->stashed) {
 		r->replay = 1;
@@ -175,13 +176,43 @@ static __always_inline int request_accept(struct __sk_buff *skb, struct run *r, 
 	return SCAN_GO;
 }
 
+/* The cookie that the pool asks for: run.sticky, and run.want, the backend that it leads to. */
+__noinline int request_stick(struct run *r NONNULL, __u32 pool_id)
+{
+	struct pool *pool = bpf_map_lookup_elem(&pools, &pool_id);
+	int member;
+
+	r->sticky = 0;
+	r->want = WANT_ANY;
+	if (!pool || !pool->cookie_len || !r->http.req.cookie_len)
+		return 0;
+	http_cookie_find(&r->http, &r->cookie_scan, (struct http_cookie_name *)pool->cookie,
+			 pool->cookie_len);
+	r->sticky = r->cookie_scan.hash;
+	if (!r->cookie_scan.found || !r->sticky) {
+		r->sticky = 0;
+		return 0;
+	}
+	member = pool_pick(r, pool_id, 0);
+	if (member >= 0)
+		r->want = pool->backend[member & (POOL_MEMBERS - 1)];
+	return 0;
+}
+
+/* True if the leg's backend is the one of the request's cookie, or stands in for it. */
+static __always_inline bool request_sticks(const struct run *r, const struct leg *leg)
+{
+	return r->want == WANT_ANY || leg->key.backend == r->want || leg->sticky == r->sticky;
+}
+
 static __always_inline bool request_leg_takes(const struct run *r, const struct leg *leg,
 					      const struct pool *pool)
 {
 	struct backend *b = backend_at(leg->key.backend);
 
 	return leg->state == LEG_OPEN && !(leg->flags & (LEG_CLOSE | LEG_FIN)) && b &&
-	       backend_is_usable(b, r->pkt.is_v6) && pool_has(pool, leg->key.backend);
+	       backend_is_usable(b, r->pkt.is_v6) && pool_has(pool, leg->key.backend) &&
+	       request_sticks(r, leg);
 }
 
 /* Another leg of the flow that the pool's request may use, or none. */
@@ -210,10 +241,11 @@ __noinline int request_to_pool(struct __sk_buff *skb, struct run *r NONNULL, str
 
 	if (!pool)
 		return request_error(r, f, CANNED_503, STAT_ERROR_503);
+	request_stick(r, pool_id);
 	if (leg && leg->flags & LEG_UPGRADE && !request_may_switch(r, f))
 		return request_later(); /* what follows a 101 is no request (RFC 9110, 7.8) */
 	if (leg && leg->state == LEG_OPENING && r->cursor != r->first &&
-	    pool_has(pool, leg->key.backend))
+	    pool_has(pool, leg->key.backend) && request_sticks(r, leg))
 		return request_accept(skb, r, f, leg);
 	if (leg && request_leg_takes(r, leg, pool)) {
 		count(STAT_LEG_REUSED);

@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Follows the responses of the active leg to know when each has ended (RFC 9112, 6.3). Nothing is
- * changed or held back. What cannot be followed pins the flow to this backend.
+ * changed or held back. What cannot be followed is the last of its connection: ending.h.
  */
 #ifndef SLUICE_RESPONSE_H
 #define SLUICE_RESPONSE_H
 
-#include "open.h"
+#include "ending.h"
 
 #include "http_body.h"
 #include "http_response.h"
 
 #define RESPONSE_STEPS 64 /* heads and bodies looked at in one packet */
 
-static __always_inline void response_pin(struct flow *f, struct leg *leg)
-{
-	if (!(f->flags & FLOW_PINNED))
-		count(STAT_PINNED);
-	f->flags |= FLOW_PINNED;
-	leg->rphase = RESPONSE_CLOSE;
-}
+/* What response_follow() has come to. */
+enum follow {
+	FOLLOW_ON,
+	FOLLOW_UNASKED, /* bytes that nobody asked for */
+	FOLLOW_GAP,	/* bytes are missing that must be read first */
+};
 
 static __always_inline void response_done(struct flow *f, struct leg *leg)
 {
 	leg->done++;
-	if (leg->flags & LEG_CLOSE)
-		f->flags |= FLOW_PINNED; /* no further request is executed (RFC 9112, 9.6) */
 	if (leg->done == leg->sent) {
 		leg->rphase = RESPONSE_IDLE;
 		f->reply = (f->reply & ~REPLY_AWAITED) | REPLY_DONE;
@@ -72,8 +69,14 @@ static __always_inline void response_frame(struct run *r, struct flow *f, struct
 	case RESPONSE_FRAMING_CHUNKED:
 		leg->rphase = RESPONSE_CHUNKED;
 		break;
+	case RESPONSE_FRAMING_CLOSE:
+		ending_close(leg);
+		break;
+	case RESPONSE_FRAMING_UPGRADED:
+		ending_pin(f, leg);
+		break;
 	default:
-		response_pin(f, leg);
+		ending_lose(leg);
 	}
 }
 
@@ -87,13 +90,13 @@ __noinline int response_head(struct __sk_buff *skb, struct run *r NONNULL, struc
 	if (leg->flags & LEG_HEAD_STASHED) {
 		st = stash_get(r, f, leg->stash, STASH_RESPONSE);
 		if (!st) {
-			response_pin(f, leg);
+			ending_lose(leg);
 			return n;
 		}
 		have = st->len;
 	}
 	if (stash_load(skb, r, st, r->pkt.payload_off + at, n)) {
-		response_pin(f, leg);
+		ending_lose(leg);
 		return n;
 	}
 	switch (http_response_run(&r->http)) {
@@ -114,7 +117,7 @@ __noinline int response_head(struct __sk_buff *skb, struct run *r NONNULL, struc
 			return n;
 		break;
 	}
-	response_pin(f, leg);
+	ending_lose(leg);
 	return n;
 }
 
@@ -138,41 +141,41 @@ __noinline int response_body(struct __sk_buff *skb, struct run *r NONNULL, struc
 	case HTTP_BODY_MORE:
 		return used;
 	}
-	response_pin(f, leg);
+	ending_lose(leg);
 	return n;
 }
 
 /* The packet begins behind resp_pos: bytes of it have been lost, or overtaken. The end of a body of
- * known length is found by position all the same. */
-static __always_inline void response_gap(struct flow *f, struct leg *leg, __u32 gap)
+ * known length is found by position all the same. 0 or -1. */
+static __always_inline int response_gap(struct flow *f, struct leg *leg, __u32 gap)
 {
-	if (leg->rphase != RESPONSE_BODY || leg->body.left < gap) {
-		response_pin(f, leg);
-		return;
-	}
+	if (leg->rphase != RESPONSE_BODY || leg->body.left < gap)
+		return -1;
 	leg->body.left -= gap;
 	leg->resp_pos += gap;
 	if (!leg->body.left)
 		response_done(f, leg);
+	return 0;
 }
 
-/* Follows the packet's payload. False: bytes that nobody asked for. */
-static __always_inline bool response_follow(struct __sk_buff *skb, struct run *r, struct flow *f,
-					    struct leg *leg)
+/* Follows the packet's payload. Returns enum follow. */
+static __always_inline int response_follow(struct __sk_buff *skb, struct run *r, struct flow *f,
+					   struct leg *leg)
 {
 	struct pkt *p = &r->pkt;
 	__u32 steps = 0;
 
-	if (seq_after(p->seq, leg->resp_pos) && leg->rphase != RESPONSE_CLOSE)
-		response_gap(f, leg, p->seq - leg->resp_pos);
+	if (seq_after(p->seq, leg->resp_pos) && leg->rphase < RESPONSE_CLOSE &&
+	    response_gap(f, leg, p->seq - leg->resp_pos))
+		return FOLLOW_GAP;
 	while (steps++ < RESPONSE_STEPS && can_loop) {
 		__u32 at = leg->resp_pos - p->seq;
 
 		if ((__s32)at < 0 || at >= p->payload_len)
-			return true;
+			return FOLLOW_ON;
 		switch (leg->rphase) {
 		case RESPONSE_IDLE:
-			return false;
+			return FOLLOW_UNASKED;
 		case RESPONSE_HEAD:
 			leg->resp_pos += response_head(skb, r, f, leg, at);
 			break;
@@ -184,8 +187,8 @@ static __always_inline bool response_follow(struct __sk_buff *skb, struct run *r
 			leg->resp_pos = p->seq + p->payload_len;
 		}
 	}
-	response_pin(f, leg);
-	return true;
+	ending_lose(leg);
+	return FOLLOW_ON;
 }
 
 #endif

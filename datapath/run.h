@@ -11,6 +11,7 @@
 
 #include "maps.h"
 
+#include "http_cookie.h"
 #include "http_normal.h"
 #include "http_request.h"
 
@@ -113,8 +114,12 @@ struct run {
 	__u32 pipe;    /* segments under way */
 	__u32 urgent;  /* one lost block goes out whatever the window says */
 	__u32 block_at;
-	__s32 picked; /* pool_pick(): the first of two candidates */
+	__s32 picked; /* pool_pick(): the best candidate so far */
 	__u32 picked_latency;
+	__u32 picked_cost, picked_weight; /* rendezvous.h */
+	__u32 sticky; /* hash of the request's cookie, where its pool asks for one; or 0 */
+	__u32 want;   /* backend that it leads to; WANT_ANY */
+	struct http_cookie_scan cookie_scan;
 	/* Keys and arguments of helpers: out of the stack, of which a chain of calls has 512 bytes.
 	 */
 	struct vip_key vip_key;
@@ -163,8 +168,11 @@ static __always_inline struct run *run_get(__u32 slot)
 {
 	struct run *r = bpf_map_lookup_elem(&runs, &slot);
 
-	if (r)
+	if (r) {
 		r->now_ns = bpf_ktime_get_ns();
+		r->taken = 0;
+		r->sticky = 0;
+	}
 	return r;
 }
 

@@ -34,6 +34,7 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 {
 	const struct http_request *q = &r->http.req;
 	__u32 reason = route_lookup(r, r->default_pool);
+	bool last;
 	int made;
 
 	if (q->flags & HTTP_FORWARDED && !request_may_claim(f))
@@ -42,10 +43,9 @@ static __always_inline int request_decide(struct __sk_buff *skb, struct run *r, 
 		return request_error(r, f, CANNED_400, reason);
 	/* A client of HTTP/1.0 would need `Connection: keep-alive` in the answer (RFC 9112, C.2.2).
 	 */
+	last = r->pkt.flags & TCP_FIN && r->cursor + q->head_len - r->stashed == r->pkt.payload_len;
 	r->reply_flags = (q->method == HTTP_HEAD ? REPLY_HEAD : 0) |
-			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !(r->pkt.flags & TCP_FIN) ?
-				  0 :
-				  REPLY_CLOSE);
+			 (q->flags & HTTP_KEEP_ALIVE && q->minor && !last ? 0 : REPLY_CLOSE);
 	reason = decide_target(r, reason);
 	if (reason == STAT_HIT || reason == STAT_CANNED) {
 		if (r->batch ? reason != STAT_HIT || batch_add(r, f) : !request_may_switch(r, f))
@@ -124,14 +124,20 @@ __noinline int request_body(struct __sk_buff *skb, struct run *r NONNULL, struct
 			break;
 		case HTTP_BODY_MORE:
 			break;
-		default: /* Node will refuse it; nothing behind it may be read as a request */
-			f->flags |= FLOW_PINNED;
-			count(STAT_PINNED);
-			used = n;
+		default: /* Node will refuse it, and nothing behind it is a request */
+			count(STAT_LAST_BODY);
+			return SCAN_ABORT;
 		}
 	}
 	r->cursor += used;
 	return used ? SCAN_GO : SCAN_STOP;
+}
+
+/* Bytes behind the last request. */
+static __always_inline int request_last(const struct leg *leg)
+{
+	count(STAT_AFTER_LAST);
+	return leg && leg->rphase == RESPONSE_LOST ? SCAN_ABORT : SCAN_STOP;
 }
 
 /* True if the answer to the request before the cursor may be joined by those that follow. */
@@ -156,6 +162,8 @@ static __always_inline int request_scan(struct __sk_buff *skb, struct run *r, st
 			r->cursor = r->len;
 		} else if (f->phase == REQUEST_BODY || f->phase == REQUEST_CHUNKED) {
 			result = request_body(skb, r, f);
+		} else if (ending_is_near(leg_of(r, f, f->active))) {
+			result = request_last(leg_of(r, f, f->active));
 		} else if (requests++ < REQUESTS_PER_PACKET) {
 			result = request_head(skb, r, f);
 			if (result == SCAN_POOL)

@@ -120,7 +120,7 @@ static __always_inline bool sender_is_free(const struct sender *s)
 	f = flow_at(s->owner_slot - 1);
 	return !f || f->gen != s->owner_gen || f->state == FLOW_CLOSED ||
 	       !(f->reply & REPLY_ACTIVE || f->phase == REQUEST_HEAD ||
-		 (f->stash && f->active != ACTIVE_KERNEL));
+		 f->phase == REQUEST_QUEUED || (f->stash && f->active != ACTIVE_KERNEL));
 }
 
 /*

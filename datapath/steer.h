@@ -41,6 +41,12 @@ __noinline int steer(struct __sk_buff *skb, struct run *r NONNULL, struct backen
 	fib->l4_protocol = IPPROTO_TCP;
 	fib->ifindex = IFINDEX_LO;
 	fib->mark = b->mark;
+	/*
+	 * A packet grown out of the queue, or a kick's, is longer than the MTU, and will be cut:
+	 * without a length the helper holds the skb against the MTU (net/core/filter.c,
+	 * bpf_skb_fib_lookup).
+	 */
+	fib->tot_len = 1;
 	skb->mark = b->mark;
 	if (r->pkt.is_v6) {
 		fib->family = AF_INET6;

@@ -3,13 +3,13 @@
 #
 # deps.sh: installs what the build and the tests need (`make deps`); does nothing when all is there.
 # From apt: compilers, libraries, load generators, the peers of the benchmarks, and Node.js when the
-# machine has none or one older than 18. From npm: the packages of the lab's backends.
+# machine has none or one older than 18. From npm: the packages of the lab's backends, and the Node.js
+# versions whose HTTP parsers the fuzzers compare with (500 MB; SLUICE_DEPS=small leaves them out).
 # No service is started or left enabled: nginx and HAProxy run only where tests start them.
 
 set -euo pipefail
 
 HERE=$(dirname -- "$(readlink -f -- "$0")")
-APP=$HERE/../netns-lab
 POLICY=/usr/sbin/policy-rc.d
 NODE_OLDEST=18
 
@@ -106,12 +106,16 @@ install_packages() {
 
 # npm writes node_modules/.package-lock.json last: its date tells whether they are up to date.
 install_node_packages() {
-	cd "$APP"
+	cd "$HERE/$1"
 	[[ node_modules/.package-lock.json -nt package-lock.json &&
 		node_modules/.package-lock.json -nt package.json ]] && return
-	echo "deps: installing the Node packages of the lab"
-	npm ci --omit=dev || die "npm ci failed; see its message above"
+	echo "deps: installing the Node packages of $1"
+	npm ci --omit=dev
 }
 
 install_packages
-install_node_packages
+install_node_packages ../netns-lab || die "npm ci failed; see its message above"
+if [[ ${SLUICE_DEPS:-all} != small ]]; then
+	install_node_packages fuzz ||
+		echo "deps: the fuzzers compare with the installed Node.js only; see npm's message above" >&2
+fi

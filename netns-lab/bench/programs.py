@@ -117,3 +117,20 @@ def browser_ns(times):
         if one.name == 'uplink_ingress' and 'browser' in one.load:
             return one.ns_per_run
     return None
+
+
+def parser_ns():
+    """ns of the parser for a browser's request of 667 bytes, without the copy that precedes it: the
+    programs of tests/prog/http_parse.bpf.c, alone. None: they cannot be run."""
+    build = Path(__file__).resolve().parents[2] / 'build/prog'
+    command = [build / 'http_parse_load', build / 'http_parse.bpf.o', '200000']
+    best = {}
+    for _ in range(REPEATS):
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        for line in ran.stdout.splitlines():
+            words = line.split()
+            if words[-1] == 'ns' and words[1] == '667':
+                best[words[0]] = min(best.get(words[0], 1e9), float(words[-2]))
+    if 'copy_only' not in best or 'parse_request' not in best:
+        return None
+    return best['parse_request'] - best['copy_only']

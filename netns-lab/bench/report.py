@@ -105,7 +105,7 @@ def target_row(target, by_contestant):
             verdict(ratio, ratio is not None and target.is_met(ratio))]
 
 
-def print_targets(results, browser_ns):
+def print_targets(results, browser_ns, parser_ns=None):
     """Those of section 7 that this command measures."""
     rows = [target_row(target, results[target.case]) for target in cases.TARGETS
             if target.case in results]
@@ -113,6 +113,9 @@ def print_targets(results, browser_ns):
         rows.append(["1 KB hit, a browser's headers: ns of uplink_ingress",
                      f'<= {cases.BROWSER_TARGET_NS}', f'{browser_ns:.0f}',
                      verdict(browser_ns, browser_ns <= cases.BROWSER_TARGET_NS)])
+    if browser_ns is not None and parser_ns is not None:
+        rows.append(['of which the parser takes, measured alone', '', f'{parser_ns:.0f}',
+                     f'{100 * parser_ns / browser_ns:.0f} %'])
     print_table(['', 'target', 'measured', ''], rows)
 
 

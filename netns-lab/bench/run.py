@@ -47,7 +47,7 @@ def print_report(results, times):
         caption('BPF programs, one connection, one CPU (with two readings of the clock)')
         report.print_programs(times)
     caption('Targets (section 7 of the design)')
-    report.print_targets(results, programs.browser_ns(times))
+    report.print_targets(results, programs.browser_ns(times), programs.parser_ns())
 
 
 def main():

@@ -29,7 +29,11 @@ static void check_framing(const struct http_response *r)
 
 	check(r->status >= 100 && r->status <= 999 && r->minor <= 1);
 	check((framing == RESPONSE_FRAMING_UPGRADED) == (r->status == 101));
-	check((framing == RESPONSE_FRAMING_INTERIM) == (r->status < 200 && r->status != 101));
+	if (framing == RESPONSE_FRAMING_INTERIM)
+		check(r->status < 200 && r->status != 101);
+	if (r->status == 204 || r->status == 304 || (r->status < 200 && r->status != 101))
+		check(framing == RESPONSE_FRAMING_INTERIM || framing == RESPONSE_FRAMING_NONE ||
+		      framing == RESPONSE_FRAMING_UNKNOWN);
 	if (framing == RESPONSE_FRAMING_LENGTH)
 		check(r->flags & HTTP_RESPONSE_HAS_CL && !(r->flags & HTTP_RESPONSE_CHUNKED));
 	if (framing == RESPONSE_FRAMING_CHUNKED)

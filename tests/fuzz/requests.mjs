@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Seeded generator of requests for differential.mjs: connections with one or more requests, most of
-// them valid, then mutated. The same seed makes the same cases, whatever the Node.js version.
+// them valid, then mutated; and what responses.mjs shares with it. The same seed makes the same cases, whatever the Node.js version.
+
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
 
 // xorshift32. Returns a function of n with values from 0 to n - 1.
 export function random(seed) {
@@ -15,7 +18,7 @@ export function random(seed) {
   };
 }
 
-const pick = (rnd, list) => list[rnd(list.length)];
+export const pick = (rnd, list) => list[rnd(list.length)];
 
 const TARGETS = [
   '/', '/hit', '/a/b?c=d', '/%2e%2e/x', '/a//b', '/./a', '/..', '*', 'http://gw.test/hit',
@@ -43,13 +46,13 @@ const LINES = [
   '!#$%&\'*+.^_`|~: 1', 'TE: trailers', 'Content-Type: text/plain', 'sec-ch-ua-mobile: ?0',
   'Upgrade-Insecure-Requests: 1', 'Sec-Fetch-Site: none', 'Accept-Language: en-US,en;q=0.9',
 ];
-const LENGTHS = [
+export const LENGTHS = [
   'Content-Length: 5', 'content-length:5', 'Content-Length: 0', 'CONTENT-LENGTH:\t5 ',
 ];
-const CODINGS = [
+export const CODINGS = [
   'Transfer-Encoding: chunked', 'transfer-encoding:\tCHUNKED ', 'Transfer-Encoding:chunked',
 ];
-const ODD_FRAMING = [
+export const ODD_FRAMING = [
   'Content-Length: 05', 'Content-Length: 5, 5', 'Content-Length: +5', 'Content_Length: 3',
   'Content-Length: 18446744073709551617', 'Content-Length: 5\t',
   'Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: chunked, gzip',
@@ -73,7 +76,7 @@ const TOKENS = [
   '_', '0', '1', 'A',
 ];
 
-function chunks(rnd) {
+export function chunks(rnd) {
   let out = '';
   for (let n = rnd(4); n > 0; n--) {
     const size = rnd(5) ? '5' : pick(rnd, SIZES);
@@ -82,7 +85,15 @@ function chunks(rnd) {
   return out + '0\r\n' + pick(rnd, TRAILERS) + '\r\n';
 }
 
+// CORPUS: a file of JSON lines with request_b64, which are mixed in where it is given.
+const corpus = process.env.CORPUS === undefined ? [] :
+  readFileSync(process.env.CORPUS, 'utf8').split('\n').filter(Boolean)
+    .map((line) => Buffer.from(JSON.parse(line).request_b64, 'base64').toString('latin1'));
+
 function request(rnd) {
+  if (corpus.length && !rnd(4)) {
+    return pick(rnd, corpus);
+  }
   const lines = Array.from({ length: rnd(5) }, () => pick(rnd, LINES));
   const add = (line) => lines.splice(rnd(lines.length + 1), 0, line);
   let body = '';
@@ -114,7 +125,7 @@ function request(rnd) {
   return empty + head + body;
 }
 
-function mutate(rnd, text) {
+export function mutate(rnd, text) {
   const at = rnd(text.length + 1);
   switch (rnd(6)) {
     case 0:
@@ -135,7 +146,7 @@ function mutate(rnd, text) {
 }
 
 // The bytes that one client sends.
-export function makeCase(rnd) {
+export function makeRequests(rnd) {
   let text = request(rnd);
   while (!rnd(3)) {
     text += request(rnd);

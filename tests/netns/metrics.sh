@@ -115,6 +115,12 @@ compare() {
 		    if not backend["draining"]:
 		        series = 'sluice_backend_up{backend="%s"}' % backend["name"]
 		        want[series] = int(backend["up"])
+		tables = {table["name"]: table for table in status["memory"]["tables"]}
+		assert sum(t["bytes"] for t in tables.values()) == status["memory"]["maps"], tables
+		assert tables["flows"]["value"] <= 128, tables["flows"]
+		for name in ("flows", "legs", "stashes", "senders"):
+		    t = tables[name]
+		    assert t["bytes"] >= t["capacity"] * (t["key"] + t["value"]), t
 		used, objects = status["memory"]["content_used"], status["memory"]["objects"]
 		rounded = samples.pop("sluice_component_bytes")
 		assert used <= rounded <= used + 16 * objects, f"{rounded} bytes, not {used}"

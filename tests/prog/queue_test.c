@@ -191,6 +191,35 @@ TEST(fin, "a FIN behind a queue is not taken before the answers are out")
 	EXPECT(expect_out(r, NET_UPLINK)->flags, TCP_FIN | TCP_ACK);
 }
 
+TEST(fin_kernel, "nor while the kernel's answer is under way")
+{
+	client_open(&c, false);
+	expect_counts(client_say(&c, GET("/big") GET("/1/a")), "REQUESTS HIT QUEUED");
+	client_send(&c, TCP_FIN | TCP_ACK, NULL, 0);
+	EXPECT(peek_flow(&c).flags & FLOW_CLIENT_FIN, 0);
+	EXPECT(queued(), strlen(GET("/1/a")));
+}
+
+TEST(leg_fin, "the backend closes before the client has acknowledged: what waits goes elsewhere")
+{
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	client_say(&c, GET("/2/b"));
+	client_take(&c, node_say(&n, OK_5));
+	node_send(&n, TCP_FIN | TCP_ACK, NULL, 0);
+	expect_fresh(client_ack(&c), 2, GET("/2/b"));
+}
+
+TEST(close, "behind a response with Connection: close nothing is taken up (RFC 9112, 9.6)")
+{
+	client_open(&c, false);
+	node_open(&n, 1, &c, GET("/1/a"));
+	client_say(&c, GET("/2/b"));
+	client_take(&c, node_say(&n, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+				     "Content-Length: 1\r\n\r\na"));
+	EXPECT(client_ack(&c)->counts[STAT_REQUESTS], 0);
+}
+
 TEST(reset, "the client's RST ends a queue")
 {
 	client_open(&c, false);

@@ -71,7 +71,7 @@ TEST(chunked_hides_request, "a chunk that looks like a request is a chunk")
 	client_expect_object(&c, client_say(&c, GET("/small")), SLOT_SMALL, false, false);
 }
 
-TEST(chunked_bad, "a malformed chunk pins the flow: nothing behind it is read as a request")
+TEST(chunked_bad, "a malformed chunk: 400, RST to the backend, nothing behind it is read")
 {
 	struct result *r;
 	struct client c;
@@ -80,11 +80,51 @@ TEST(chunked_bad, "a malformed chunk pins the flow: nothing behind it is read as
 	client_open(&c, false);
 	node_open(&n, 1, &c, POST_CHUNKED);
 	r = client_say(&c, "zz\r\n" GET("/small"));
-	expect_counts(r, "PINNED");
-	node_expect_text(&n, r, "zz\r\n" GET("/small"));
-	r = client_say(&c, GET("/small"));
-	expect_counts(r, "");
-	node_expect_text(&n, r, GET("/small"));
+	expect_counts(r, "LAST_BODY");
+	EXPECT(r->clones[0].dev, NET_NODE1);
+	EXPECT(r->clones[0].packet.flags, TCP_RST | TCP_ACK);
+	EXPECT(r->clones[1].dev, NET_UPLINK);
+	EXPECT(r->clones[1].packet.flags, TCP_FIN | TCP_PSH | TCP_ACK);
+	EXPECT(r->clones[1].packet.ack, c.seq);
+	EXPECT_TRUE(!memcmp(r->clones[1].packet.payload, "HTTP/1.1 400", 12));
+}
+
+TEST(chunked_bad_late, "a malformed chunk when the response has begun: RST to both")
+{
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, true);
+	node_open(&n, 1, &c, POST_CHUNKED);
+	client_take(&c, node_say(&n, "HTTP/1.1 413 No\r\nContent-Length: 5\r\n\r\nh"));
+	r = client_say(&c, "zz\r\n");
+	expect_counts(r, "LAST_BODY");
+	EXPECT(r->clones[0].packet.flags, TCP_RST | TCP_ACK);
+	EXPECT(r->packet.flags, TCP_RST | TCP_ACK);
+	EXPECT(r->packet.seq, c.ack);
+}
+
+TEST(behind_close, "behind a request with Connection: close nothing is read or passed on")
+{
+	struct result *r;
+	struct client c;
+	struct node n;
+
+	client_open(&c, false);
+	r = client_say(&c,
+		       "GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" GET("/deny"));
+	expect_counts(r, "REQUESTS MISS_ROUTE LEG_NEW AFTER_LAST");
+	node_accept(&n, 1, expect_out(r, NET_NODE1));
+	EXPECT(r->packet.len, strlen("GET /1/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+	c.seq -= strlen(GET("/deny"));
+	client_take(&c, node_say(&n, OK_5));
+	r = client_say(&c, GET("/small")); /* nor when the response is there */
+	expect_counts(r, "AFTER_LAST");
+	EXPECT(expect_out(r, NET_NODE1)->len, 0);
+	c.seq -= strlen(GET("/small"));
+	r = node_send(&n, TCP_FIN | TCP_ACK, NULL, 0);
+	EXPECT(client_take(&c, r)->flags, TCP_FIN | TCP_ACK);
 }
 
 TEST(body_gap, "body bytes behind a hole go on, and the backend's ACK of them comes back")

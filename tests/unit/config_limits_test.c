@@ -200,7 +200,7 @@ static void test_unreadable_files(void **state)
 	free(messages);
 
 	assert_int_equal(load_file(path, &config, &messages), 1);
-	assert_non_null(strstr(messages, "/sub:0: cannot be read: Is a directory\n"));
+	assert_non_null(strstr(messages, "/sub:0: cannot be read: not a regular file\n"));
 	free(messages);
 	free(path);
 
@@ -210,13 +210,40 @@ static void test_unreadable_files(void **state)
 	free(messages);
 }
 
+/* What would block, never end, or take all memory. A hole of a file has a size, too. */
+static void test_odd_files(void **state)
+{
+	char *messages, *path = config_format("%s/pipe", dir);
+	struct config *config;
+	int n;
+
+	(void)state;
+	assert_int_equal(mkfifo(path, 0644), 0);
+	assert_int_equal(load_file(path, &config, &messages), 1);
+	assert_non_null(strstr(messages, "/pipe:0: cannot be read: not a regular file\n"));
+	free(messages);
+	remove(path);
+	free(path);
+
+	assert_int_equal(load_file("/dev/zero", &config, &messages), 1);
+	assert_string_equal(messages, "/dev/zero:0: cannot be read: not a regular file\n");
+	free(messages);
+
+	write_file("t.ini", GW, sizeof(GW) - 1, 0644);
+	assert_int_equal(truncate(ini, (64 << 20) + 1), 0);
+	n = load_file(ini, &config, &messages);
+	expect_message(n, messages, "0: cannot be read: larger than 64 MiB");
+	free(messages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_section_counts), cmocka_unit_test(test_path_counts),
-		cmocka_unit_test(test_host_counts),    cmocka_unit_test(test_list_lengths),
-		cmocka_unit_test(test_counted_ranges), cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_all_problems),   cmocka_unit_test(test_unreadable_files),
+		cmocka_unit_test(test_odd_files),	 cmocka_unit_test(test_section_counts),
+		cmocka_unit_test(test_path_counts),	 cmocka_unit_test(test_host_counts),
+		cmocka_unit_test(test_list_lengths),	 cmocka_unit_test(test_counted_ranges),
+		cmocka_unit_test(test_long_lines),	 cmocka_unit_test(test_all_problems),
+		cmocka_unit_test(test_unreadable_files),
 	};
 
 	return cmocka_run_group_tests_name("config limits", tests, make_dir, remove_dir);

@@ -36,7 +36,7 @@ static const struct row syntax_rows[] = {
 	{ GW "[backend n]\naddress = 10.0.0.1:1\nport = 1\n",
 	  "6: unknown key 'port' in [backend]" },
 	{ GWNP "foo = 1\n",
-	  "10: unknown key 'foo' in [pool] (allowed: backends, policy, default)" },
+	  "10: unknown key 'foo' in [pool] (allowed: backends, policy, sticky, default)" },
 	{ GW "[route r]\npath = /a\n" DENY "foo = 1\n", "7: unknown key 'foo' in [route]" },
 	{ GW COMP "file = page.html\nfoo = 1\n",
 	  "7: unknown key 'foo' in [component] (allowed: host, path, file, type, cache-control, "
@@ -226,6 +226,14 @@ static const struct row backend_rows[] = {
 	  "10: backend n1 in [pool p] is given twice: fir" },
 	{ GWNP "policy = random\n", "10: policy: 'random' is not a choice (allowed: round-robin, "
 				    "client-hash, least-latency)" },
+	{ GWNP "sticky = session\n",
+	  "10: sticky: 'session' names no cookie (allowed: cookie:NAME," },
+	{ GWNP "sticky = cookie:\n", "10: sticky: 'cookie:' names no cookie" },
+	{ GWNP "sticky = cookie:a b\n", "10: sticky: 'cookie:a b' names no cookie" },
+	{ GWNP "sticky = cookie:a=b\n", "10: sticky: 'cookie:a=b' names no cookie" },
+	{ GWNP "default = 192.0.2.9:81\n",
+	  "10: default: 192.0.2.9:81 is no vip of [gateway] (allowed: yes, no, or vips)" },
+	{ GWNP "default = x:80\n", "10: default: 'x:80' " },
 	{ GWNP "default = on\n", "10: default: 'on' is not a choice (allowed: no, yes)" },
 	{ GWNP "default = yes\n[pool q]\nbackends = n1\ndefault = yes\n",
 	  "13: the default pool is given twice: first in line 10" },

@@ -193,6 +193,7 @@ void room_pool(uint32_t id, uint16_t policy, const uint16_t *backends, size_t n)
 	for (i = 0; i < n; i++) {
 		pool.seq[i] = i;
 		pool.backend[i] = backends[i];
+		pool.weight[i] = 1;
 	}
 	room_map_update("pools", &id, &pool);
 }
