@@ -49,7 +49,7 @@ void store_close(struct store *store);
  * (limits of abi.h) or -ENOSPC. */
 int store_put(struct store *store, const struct object_source *source, struct object_ref *out);
 
-/* An object with these bytes, whatever its variants, stays, and they with it. True and *out if there
+/* An object with these bytes, whatever its variants, stays, they with it. True and *out if there
  * is one. */
 bool store_keep(struct store *store, const struct object_source *source, struct object_ref *out);
 

@@ -2,7 +2,7 @@
 /*
  * Pipelined requests of one packet that components answer: their answers are one, put together in a
  * stash (compose.h), so that they leave in order and at once. A single one is answered as always,
- * from its object. What does not fit, or is no component, ends the batch and waits for it (queue.h).
+ * from its object. What does not fit, or is no component, ends the batch and waits (queue.h).
  */
 #ifndef SLUICE_BATCH_H
 #define SLUICE_BATCH_H

@@ -176,7 +176,7 @@ static __always_inline int forward_pieces(struct __sk_buff *skb, struct run *r, 
 	return verdict == VERDICT_NEXT ? VERDICT_DROP : verdict;
 }
 
-/* Sends the stash to the leg, but for what waits in it. The packet is used up. Returns a verdict. */
+/* Sends the stash to the leg, but for what waits there. The packet is used up. A verdict. */
 __noinline int forward_stash(struct __sk_buff *skb, struct run *r NONNULL, struct flow *f NONNULL,
 			     struct leg *leg NONNULL)
 {

@@ -245,7 +245,7 @@ static __always_inline void kick_ask(__u32 slot, __u32 gen, __u64 now_ns)
 }
 
 /*
- * When a timer for `ns` fires: on a grid, so that all that are due in a tick share one interrupt. In
+ * When a timer for `ns` fires: on a grid, so that all of a tick share one interrupt. In
  * a virtual machine an interrupt of each answer's own costs more than the answer's segments.
  */
 static __always_inline __u64 sender_tick(__u64 ns)

@@ -126,7 +126,8 @@ static void client_receive(const struct packet *p)
 	uint32_t at = p->seq - w.base_in;
 
 	if (p->flags & (TCP_RST | TCP_FIN | TCP_SYN))
-		check_fail("flags to the client: 0x%x: %.40s", p->flags, p->len ? (const char *)p->payload : "");
+		check_fail("flags to the client: 0x%x: %.40s", p->flags,
+			   p->len ? (const char *)p->payload : "");
 	if ((int32_t)(p->ack - w.una) > 0)
 		w.una = p->ack;
 	if (w.una - w.base_out > w.out.len)
@@ -370,7 +371,7 @@ static void play_round(void)
 	EXPECT(w.c.ack - w.base_in, w.answers.len);
 	w.c.seq = w.base_out + w.out.len;
 	take_counted(client_ack(&w.c)); /* the last ACK */
-	for (i = draw(4); i; i--) {    /* and duplicates that are late */
+	for (i = draw(4); i; i--) {	/* and duplicates that are late */
 		at = draw(w.out.len);
 		end = at + 1 + draw(SEGMENT_LEN);
 		flight[0] = piece(at, end < w.out.len ? end : w.out.len);
