@@ -58,6 +58,9 @@ bench-wire: all $(BUILD)/wire ## beside nginx under loss, reordering and delay
 bench-flood: all ## legitimate requests during a SYN flood and an ACK flood
 	netns-lab/bench/flood.sh
 
+bench-answers: $(BUILD)/prog/answer_bench ## run time of a hit by what its answer takes
+	$<
+
 bench-routes: $(BUILD)/prog/routes_bench ## run time of a hit by the number of routes
 	$<
 
@@ -156,6 +159,6 @@ $(BUILD)/wire: netns-lab/wire.c netns-lab/wire_settings.h | $(BUILD)
 	@echo "  CC   $@"
 	$(CC) -O2 -Wall -Wextra $< -o $@
 
-.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-routes fuzz fuzzers lint \
+.PHONY: all help deps check tests lab-demo bench bench-wire bench-flood bench-answers bench-routes fuzz fuzzers lint \
 	install clean
 .DELETE_ON_ERROR:
