@@ -170,7 +170,7 @@ typedef void (*entry_reader)(const struct value *value, void *object);
 struct schema_key {
 	const char *name;
 	entry_reader read; /* NULL: known, not in this version */
-	bool is_list; /* line ends are kept */
+	bool is_list;	   /* line ends are kept */
 };
 extern const struct schema_key gateway_keys[], backend_keys[], pool_keys[]; /* end: no name */
 extern const struct schema_key route_keys[], component_keys[];
