@@ -96,7 +96,7 @@ static int append_date(char *out, int *len)
 	return at;
 }
 
-/* Writes a header block with one more line `extra`, as struct object says. Length, or -E2BIG. */
+/* Writes a header block with one more line `extra`, laid out as abi.h says. Length or -E2BIG. */
 static int write_head(char *out, const struct head *head, const char *extra,
 		      struct object_source *source)
 {

@@ -49,8 +49,8 @@ void store_close(struct store *store);
  * (limits of abi.h) or -ENOSPC. */
 int store_put(struct store *store, const struct object_source *source, struct object_ref *out);
 
-/* An object with these bytes, whatever its variants, stays, they with it. True and *out if there
- * is one. */
+/* If there is an object with these bytes, whatever its variants, it stays, and they with it: true
+ * and *out. */
 bool store_keep(struct store *store, const struct object_source *source, struct object_ref *out);
 
 /* Mark and sweep over a reload: objects not put since store_begin() are dropped after the grace. */

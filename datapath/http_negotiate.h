@@ -243,7 +243,7 @@ static __always_inline __u32 http_wish_rank(const struct http_wishes *w, __u32 i
 }
 
 /*
- * The coding for a request with Accept-Encoding, of identity and those in the mask `stored`:
+ * The coding for a request with Accept-Encoding, of identity and the mask `stored`. Returns
  * an HTTP_WISH_* up to IDENTITY, or HTTP_WISHES when nothing is acceptable.
  */
 static __always_inline __u32 http_coding_choose(struct http_scratch *s, __u32 stored)

@@ -112,6 +112,47 @@ static void test_put(void **state)
 	assert_int_equal(usage().bytes_reserved, REGION_BYTES);
 }
 
+/* An object with variants that is found again keeps them, also after a restart. */
+static void test_variants(void **state)
+{
+	struct object_source source = { .head = "head",
+					.head_len = 4,
+					.close_head = "close",
+					.close_len = 5,
+					.body = "plain",
+					.body_len = 5,
+					.etag = 7,
+					.modified = 8,
+					.date = 9,
+					.shared = 10 };
+	struct object_ref coded = put("coded"), ref, other, found;
+	const struct object *object;
+
+	(void)state;
+	source.variants[CODING_GZIP] = coded.slot + 1;
+	assert_int_equal(store_put(store, &source, &ref), 0);
+	object = &objects[ref.slot];
+	assert_int_equal(object->etag, 7);
+	assert_int_equal(object->modified, 8);
+	assert_int_equal(object->date, 9);
+	assert_int_equal(object->shared, 10);
+	assert_int_equal(object->variants[CODING_GZIP], coded.slot + 1);
+	restart();
+	store_begin(store);
+	source.variants[CODING_GZIP] = 0;
+	assert_true(store_keep(store, &source, &found));
+	assert_int_equal(found.slot, ref.slot);
+	assert_int_equal(found.gen, ref.gen);
+	store_commit(store, 1);
+	store_expire(store, 2 * STORE_GRACE_MS);
+	expect_body(coded, "coded");
+	/* put with other variants, it is another object */
+	assert_int_equal(store_put(store, &source, &other), 0);
+	assert_int_not_equal(other.slot, ref.slot);
+	source.body = "other";
+	assert_false(store_keep(store, &source, &found));
+}
+
 static void test_shared_head(void **state)
 {
 	struct object_ref ref;
@@ -332,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_put, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_variants, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shared_head, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
