@@ -111,7 +111,8 @@ void room_object(uint32_t slot, uint32_t gen, const char *status, uint32_t body_
 void room_own_object(uint32_t body_len);
 /* A redirect to `before` + the request's path and query + `behind`, 301. */
 void room_uri_object(uint32_t slot, const char *before, const char *behind);
-/* SLOT_OWN + `index` as the daemon lays objects out: its Date begins at byte `lead`, or later. `etag` and `modified` are not among its fields. */
+/* SLOT_OWN + `index` as the daemon lays objects out: its Date begins at byte `lead`, or later.
+ * `etag` and `modified` are not among its fields. */
 void room_dated_object(uint32_t index, uint32_t lead, uint32_t body_len, uint64_t etag,
 		       uint32_t modified);
 /* The object of SLOT_OWN has a variant. */
