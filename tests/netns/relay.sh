@@ -9,7 +9,7 @@
 suite r
 
 FLOWS=1024
-BUSY=2400 # so many that each of the table's buckets is full
+BUSY=3200 # so many that each of the table's buckets is full
 
 # fill COUNT: busy clients; sets $held.
 fill() {
