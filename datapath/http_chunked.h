@@ -27,7 +27,7 @@ enum http_body_result {
 /* http_chunks.phase. Zero is the start. */
 enum chunk_phase {
 	CHUNK_SIZE,
-	CHUNK_EXTENSION, /* behind ';', up to CR */
+	CHUNK_EXTENSION, /* behind ';', up to CR: enum chunk_extension */
 	CHUNK_SIZE_LF,
 	CHUNK_DATA, /* `left` bytes to come */
 	CHUNK_DATA_CR,
@@ -38,6 +38,17 @@ enum chunk_phase {
 	CHUNK_TRAILER_LF,
 	CHUNK_END_LF,
 	CHUNK_DONE,
+};
+
+/* http_chunks.digits in CHUNK_EXTENSION (RFC 9112, 7.1.1; no white space: llhttp takes none). */
+enum chunk_extension {
+	EXTENSION_BEGIN, /* a name is due */
+	EXTENSION_NAME,
+	EXTENSION_EQUALS, /* a value is due */
+	EXTENSION_VALUE,
+	EXTENSION_QUOTED,
+	EXTENSION_ESCAPED,
+	EXTENSION_CLOSED, /* behind the second quote */
 };
 
 /* Read and written in memory each time: in registers the state would be too much to verify. */
@@ -62,13 +73,58 @@ static __always_inline bool http_chunk_size(http_chunks_state *c, __u8 byte)
 	return true;
 }
 
-/* A byte of an extension or a trailer's value: `end` is the phase behind CR. */
+/* A byte of a trailer's value: `end` is the phase behind CR. */
 static __always_inline bool http_chunk_text(http_chunks_state *c, __u8 byte, __u8 end)
 {
 	if (byte == '\r')
 		c->phase = end;
 	else if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
 		return false;
+	return c->trailer++ < HTTP_CHUNK_EXTRA;
+}
+
+/* The state behind this byte of an extension, from which neither a quote nor CR is near; or -1. */
+static __always_inline int http_chunk_extension_next(__u8 state, __u8 byte)
+{
+	bool is_whole = state == EXTENSION_NAME || state == EXTENSION_VALUE ||
+			state == EXTENSION_CLOSED;
+
+	if (byte == ';')
+		return is_whole ? EXTENSION_BEGIN : -1;
+	if (byte == '=')
+		return state == EXTENSION_NAME ? EXTENSION_EQUALS : -1;
+	if (byte == '"')
+		return state == EXTENSION_EQUALS ? EXTENSION_QUOTED : -1;
+	if (state == EXTENSION_CLOSED || !http_is(byte, HTTP_TOKEN))
+		return -1;
+	return state <= EXTENSION_NAME ? EXTENSION_NAME : EXTENSION_VALUE;
+}
+
+/* A byte of a chunk's extensions. */
+static __always_inline bool http_chunk_extension(http_chunks_state *c, __u8 byte)
+{
+	__u8 state = c->digits;
+	int next;
+
+	if (state == EXTENSION_QUOTED || state == EXTENSION_ESCAPED) {
+		if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+			return false;
+		next = EXTENSION_QUOTED;
+		if (state == EXTENSION_QUOTED && byte == '"')
+			next = EXTENSION_CLOSED;
+		else if (state == EXTENSION_QUOTED && byte == '\\')
+			next = EXTENSION_ESCAPED;
+	} else if (byte == '\r') {
+		if (state == EXTENSION_BEGIN || state == EXTENSION_EQUALS)
+			return false;
+		c->phase = CHUNK_SIZE_LF;
+		next = 0;
+	} else {
+		next = http_chunk_extension_next(state, byte);
+		if (next < 0)
+			return false;
+	}
+	c->digits = next;
 	return c->trailer++ < HTTP_CHUNK_EXTRA;
 }
 
@@ -109,7 +165,7 @@ static __always_inline bool http_chunk_byte(http_chunks_state *c, __u8 byte)
 	case CHUNK_SIZE:
 		return http_chunk_size(c, byte);
 	case CHUNK_EXTENSION:
-		return http_chunk_text(c, byte, CHUNK_SIZE_LF);
+		return http_chunk_extension(c, byte);
 	case CHUNK_SIZE_LF:
 		c->phase = c->left ? CHUNK_DATA : CHUNK_TRAILER;
 		return byte == '\n';

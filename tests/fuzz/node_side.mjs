@@ -111,9 +111,9 @@ function ended(node, want, data, what) {
   return false;
 }
 
-// What Node may refuse of requests that the gateway forwards: methods that it does not know, and
-// malformed extensions of chunks. Both are answered with 400 and end the connection.
-const MAY_REFUSE = ['HPE_INVALID_METHOD', 'HPE_STRICT', 'HPE_INVALID_CHUNK_SIZE'];
+// What Node may refuse of requests that the gateway forwards: methods that it does not know. They are
+// answered with 400 and end the connection.
+const MAY_REFUSE = ['HPE_INVALID_METHOD'];
 
 function refused(node, data) {
   if (node.kind === HTTPParser.REQUEST && !MAY_REFUSE.includes(node.error)) {
